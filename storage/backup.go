@@ -1,0 +1,163 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/printwire/printwire/fault"
+)
+
+// Backup writes a copy of the file as it is now, while it is in use. It goes
+// through a file beside the database, so that a slow reader of the copy does
+// not keep a transaction open and make the database grow.
+func (s *Store) Backup(ctx context.Context, w io.Writer) error {
+	temp := fmt.Sprintf("%s.%d.backup", s.path, s.now().UnixNano())
+	defer os.Remove(temp)
+	err := s.db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(temp, 0o600) })
+	if err != nil {
+		return fmt.Errorf("copying the database: %w", err)
+	}
+	f, err := os.Open(temp)
+	if err != nil {
+		return fmt.Errorf("reading the database's copy: %w", err)
+	}
+	defer f.Close()
+	if _, err := io.Copy(w, reader{ctx, f}); err != nil {
+		return fmt.Errorf("writing the backup: %w", err)
+	}
+	return nil
+}
+
+// reader ends with its context.
+type reader struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+// Read reads unless the context has ended.
+func (r reader) Read(b []byte) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.r.Read(b)
+}
+
+// Check examines every page of the open file.
+func (s *Store) Check(_ context.Context) error {
+	return s.db.View(func(tx *bbolt.Tx) error { return check(tx, s.path) })
+}
+
+func check(tx *bbolt.Tx, path string) error {
+	var first error
+	for err := range tx.Check() {
+		if first == nil {
+			first = err
+		}
+	}
+	if first != nil {
+		return damaged(path, first)
+	}
+	return nil
+}
+
+// CheckFile examines a file that nobody uses.
+// fault.Conflict: it is in use, or a newer program wrote it.
+func CheckFile(path string) error {
+	if _, err := os.Stat(path); err != nil {
+		return fmt.Errorf("checking a database: %w", err)
+	}
+	db, err := openChecked(path, 2*time.Second)
+	if err != nil {
+		return err
+	}
+	err = db.View(func(tx *bbolt.Tx) error { return check(tx, path) })
+	return errors.Join(err, db.Close())
+}
+
+// Restore replaces the file at path, which nobody may have open, by a backup:
+// written beside it, checked, and only then put in its place.
+// fault.Conflict: the file is in use, or a newer program made the backup.
+func Restore(path string, backup io.Reader) error {
+	temp := path + ".restore"
+	defer os.Remove(temp)
+	if err := writeFile(temp, backup); err != nil {
+		return fmt.Errorf("writing the restored database: %w", err)
+	}
+	if err := CheckFile(temp); err != nil {
+		return fault.New(fault.KindOf(err), "the backup cannot be used: %w", err)
+	}
+	if _, err := os.Stat(path); err == nil {
+		db, err := bbolt.Open(path, 0o600, boltOptions(2*time.Second))
+		if err == nil {
+			defer db.Close()
+		} else if errors.Is(err, bbolt.ErrTimeout) {
+			return fault.New(fault.Conflict, "the database %s is in use by another process", path)
+		}
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return fmt.Errorf("replacing the database: %w", err)
+	}
+	return syncFolder(path)
+}
+
+func writeFile(path string, r io.Reader) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err := io.Copy(f, r); err != nil {
+		return errors.Join(err, f.Close())
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
+
+// worthIt is the free space from which a file is compacted at the start.
+const worthIt = 16 << 20
+
+// compacted gives back the free half of a big file, which otherwise never
+// shrinks. The old file stays in place until the new one is whole.
+func compacted(db *bbolt.DB, path string, timeout time.Duration, log *slog.Logger) (*bbolt.DB, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	stats := db.Stats()
+	free := int64(stats.FreePageN) * int64(db.Info().PageSize)
+	if free < worthIt || free < info.Size()/2 {
+		return db, nil
+	}
+	temp := path + ".compact"
+	defer os.Remove(temp)
+	if err := compactInto(temp, db); err != nil {
+		log.Warn("the database could not be compacted", "error", err)
+		return db, nil
+	}
+	// The lock is the old file's: the new one gets its own before it is in place.
+	small, err := bbolt.Open(temp, 0o600, boltOptions(timeout))
+	if err != nil {
+		return db, nil
+	}
+	if err := errors.Join(os.Rename(temp, path), syncFolder(path)); err != nil {
+		log.Warn("the compacted database could not be put in place", "error", err)
+		return db, small.Close()
+	}
+	log.Info("database compacted", "freed_bytes", free)
+	return small, db.Close()
+}
+
+func compactInto(path string, db *bbolt.DB) error {
+	_ = os.Remove(path)
+	small, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, NoSync: true})
+	if err != nil {
+		return err
+	}
+	err = bbolt.Compact(small, db, 4<<20)
+	return errors.Join(err, small.Sync(), small.Close())
+}

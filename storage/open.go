@@ -1,0 +1,290 @@
+package storage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/printwire/printwire/fault"
+)
+
+// Options says where the file is and how it is kept.
+type Options struct {
+	// Path is the file. Its folder must exist.
+	Path string
+	Log  *slog.Logger
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Retention is how much of the journal is kept; zero fields take the defaults.
+	Retention Retention
+	// Interval is how often Run applies the retention; 0 is 10 minutes.
+	Interval time.Duration
+	// LockTimeout is how long Open waits for another process; 0 is 2 s.
+	LockTimeout time.Duration
+	// Step, if set, is called before each step of a write; its error is the
+	// write's failure. Tests simulate a full disk and a crash with it.
+	Step func(Step) error
+}
+
+// Step is a point in the course of a write.
+type Step string
+
+// The steps, in order.
+const (
+	StepBegin  Step = "begin"
+	StepApply  Step = "apply"
+	StepCommit Step = "commit"
+	StepAnswer Step = "answer"
+)
+
+// Store is the open database.
+type Store struct {
+	path string
+	log  *slog.Logger
+	now  func() time.Time
+	keep Retention
+	tick time.Duration
+	step func(Step) error
+
+	db      *bbolt.DB
+	writer  writer
+	last    atomic.Uint64
+	written atomic.Uint64
+
+	// mu guards what follows.
+	mu        sync.Mutex
+	grown     chan struct{}
+	followers map[string]bool
+}
+
+// Open opens the file, or makes it. fault.Conflict: another process holds the
+// file, or a newer program wrote it. Any other error says what is wrong with the file.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	s := newStore(o)
+	timeout := o.LockTimeout
+	if timeout == 0 {
+		timeout = 2 * time.Second
+	}
+	if err := create(o.Path); err != nil {
+		return nil, fmt.Errorf("creating the database %s: %w", o.Path, err)
+	}
+	db, err := openChecked(o.Path, timeout)
+	if err != nil {
+		return nil, err
+	}
+	if db, err = compacted(db, o.Path, timeout, s.log); err != nil {
+		return nil, fmt.Errorf("compacting the database %s: %w", o.Path, err)
+	}
+	s.db = db
+	if err := s.prepare(); err != nil {
+		return nil, errors.Join(fmt.Errorf("preparing the database %s: %w", o.Path, err), db.Close())
+	}
+	return s, nil
+}
+
+func newStore(o Options) *Store {
+	s := &Store{
+		path: o.Path, log: o.Log, now: o.Now, keep: o.Retention.orDefault(), tick: o.Interval, step: o.Step,
+		grown: make(chan struct{}), followers: map[string]bool{},
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	s.log = s.log.With("component", "storage")
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.tick == 0 {
+		s.tick = 10 * time.Minute
+	}
+	if s.step == nil {
+		s.step = func(Step) error { return nil }
+	}
+	return s
+}
+
+// Close waits for the write under way, refuses later ones and releases the file.
+func (s *Store) Close() error {
+	s.writer.close()
+	return s.db.Close()
+}
+
+// Run applies the retention to the journal until ctx ends. Writes need no
+// running Run: whoever comes first writes for all who wait.
+func (s *Store) Run(ctx context.Context) error {
+	t := time.NewTicker(s.tick)
+	defer t.Stop()
+	for {
+		if err := s.Retain(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("journal retention failed, will try again", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}
+
+// prepare makes missing buckets and learns the last sequence number.
+func (s *Store) prepare() error {
+	missing := false
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		for _, b := range buckets() {
+			missing = missing || tx.Bucket([]byte(b.name)) == nil
+		}
+		return nil
+	})
+	if err == nil && missing {
+		err = s.db.Update(makeBuckets)
+	}
+	if err != nil {
+		return err
+	}
+	return s.db.View(func(tx *bbolt.Tx) error {
+		s.last.Store(tx.Bucket([]byte(bucketJournal.name)).Sequence())
+		return nil
+	})
+}
+
+func makeBuckets(tx *bbolt.Tx) error {
+	for _, b := range buckets() {
+		if _, err := tx.CreateBucketIfNotExists([]byte(b.name)); err != nil {
+			return fmt.Errorf("making the bucket %s: %w", b.name, err)
+		}
+	}
+	meta := tx.Bucket([]byte(bucketMeta.name))
+	if meta.Get(keyFormat()) != nil {
+		return nil
+	}
+	value, err := bucketMeta.encode(formatRecord{Format: format})
+	if err != nil {
+		return err
+	}
+	return meta.Put(keyFormat(), value)
+}
+
+type formatRecord struct {
+	Format int `json:"format"`
+}
+
+func keyFormat() []byte { return []byte("format") }
+
+// create makes the file under another name first, so that a power loss leaves
+// either no file or a whole one.
+func create(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	temp := fmt.Sprintf("%s.%d.new", path, os.Getpid())
+	defer os.Remove(temp)
+	db, err := bbolt.Open(temp, 0o600, boltOptions(time.Second))
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(db.Update(makeBuckets), db.Sync(), db.Close()); err != nil {
+		return err
+	}
+	// A link, not a rename: when two processes start at once, the second must
+	// not replace the file that the first has already opened.
+	err = os.Link(temp, path)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err != nil:
+		if err := os.Rename(temp, path); err != nil {
+			return err
+		}
+	}
+	return syncFolder(path)
+}
+
+func syncFolder(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func boltOptions(timeout time.Duration) *bbolt.Options {
+	return &bbolt.Options{Timeout: timeout, FreelistType: bbolt.FreelistMapType}
+}
+
+// openChecked opens the file and reads all of it once. A damaged page makes
+// the library panic or touch memory that the file does not back; both become
+// an error here.
+func openChecked(path string, timeout time.Duration) (db *bbolt.DB, err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			db, err = nil, damaged(path, fmt.Errorf("%v", r))
+		}
+	}()
+	db, err = bbolt.Open(path, 0o600, boltOptions(timeout))
+	switch {
+	case errors.Is(err, bolterrors.ErrTimeout):
+		return nil, fault.New(fault.Conflict, "the database %s is in use by another process", path).
+			WithHint("stop the other printwire, or give this one its own data folder")
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("opening the database: %w", err)
+	case err != nil:
+		return nil, damaged(path, err)
+	}
+	if err := db.View(readAll); err != nil {
+		return nil, errors.Join(damagedUnlessClassified(path, err), db.Close())
+	}
+	return db, nil
+}
+
+func damaged(path string, cause error) error {
+	return fault.New(fault.Internal, "the database %s is damaged: %w", path, cause).
+		WithHint("move it away and restore a backup")
+}
+
+func damagedUnlessClassified(path string, err error) error {
+	if fault.KindOf(err) != fault.Internal {
+		return fmt.Errorf("the database %s: %w", path, err)
+	}
+	return damaged(path, err)
+}
+
+// readAll checks the format, then touches every page.
+func readAll(tx *bbolt.Tx) error {
+	meta := tx.Bucket([]byte(bucketMeta.name))
+	if meta == nil {
+		return errors.New("it is not a database of this program")
+	}
+	var f formatRecord
+	if err := bucketMeta.decode(meta.Get(keyFormat()), &f); err != nil {
+		return err
+	}
+	if f.Format > format {
+		return fault.New(fault.Conflict, "its format %d is newer than this program's %d", f.Format, format).
+			WithHint("start the newer program, or restore an older backup")
+	}
+	return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error { return readBucket(b) })
+}
+
+func readBucket(b *bbolt.Bucket) error {
+	return b.ForEach(func(k, v []byte) error {
+		if v == nil {
+			return readBucket(b.Bucket(k))
+		}
+		return nil
+	})
+}

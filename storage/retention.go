@@ -1,0 +1,132 @@
+package storage
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/printwire/printwire/journal"
+)
+
+// Retention is how much of the journal is kept. Entries over Age or beyond
+// Entries go, but not those that a follower has not read; beyond Unread those
+// too, and the follower is told how many it lost.
+type Retention struct {
+	Age     time.Duration
+	Entries int
+	Unread  int
+}
+
+func (r Retention) orDefault() Retention {
+	if r.Age == 0 {
+		r.Age = 30 * 24 * time.Hour
+	}
+	if r.Entries == 0 {
+		r.Entries = 100_000
+	}
+	if r.Unread == 0 {
+		r.Unread = 200_000
+	}
+	return r
+}
+
+// dropAtOnce bounds one transaction of the retention, so that no session waits long.
+const dropAtOnce = 1000
+
+// Retain drops what the retention does not keep. The newest entry always stays.
+func (s *Store) Retain(ctx context.Context) error {
+	for {
+		dropped := 0
+		err := s.db.View(func(tx *bbolt.Tx) (err error) {
+			dropped, err = s.retain(tx, false)
+			return err
+		})
+		if err != nil || dropped == 0 {
+			return err
+		}
+		err = s.write(ctx, func(tx *bbolt.Tx) (err error) {
+			dropped, err = s.retain(tx, true)
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("dropping old events: %w", err)
+		}
+		s.log.Debug("old events dropped", "count", dropped)
+	}
+}
+
+// retain counts, and on request deletes, up to dropAtOnce entries.
+func (s *Store) retain(tx *bbolt.Tx, remove bool) (int, error) {
+	read, err := s.readByAll(tx)
+	if err != nil {
+		return 0, err
+	}
+	b := tx.Bucket([]byte(bucketJournal.name))
+	c := b.Cursor()
+	newest, _ := c.Last()
+	last := number(newest)
+	oldest := s.now().Add(-s.keep.Age)
+	var drop [][]byte
+	for k, v := c.First(); k != nil && len(drop) < dropAtOnce; k, v = c.Next() {
+		seq := number(k)
+		// Numbers have no gaps, so a difference is a count.
+		behind := last - seq
+		unread := seq > read
+		switch {
+		case behind == 0:
+		case unread && behind >= uint64(s.keep.Unread):
+			drop = append(drop, k)
+			continue
+		case !unread && behind >= uint64(s.keep.Entries):
+			drop = append(drop, k)
+			continue
+		case !unread:
+			var e journal.Entry
+			if err := bucketJournal.decode(v, &e); err != nil {
+				return 0, err
+			}
+			if e.Time.Before(oldest) {
+				drop = append(drop, k)
+				continue
+			}
+		}
+		break
+	}
+	if !remove {
+		return len(drop), nil
+	}
+	for _, k := range drop {
+		if err := b.Delete(append([]byte{}, k...)); err != nil {
+			return 0, fmt.Errorf("deleting event %d: %w", number(k), err)
+		}
+	}
+	return len(drop), nil
+}
+
+// readByAll is the sequence number that every follower is done with.
+func (s *Store) readByAll(tx *bbolt.Tx) (uint64, error) {
+	names := map[string]bool{}
+	s.mu.Lock()
+	for name := range s.followers {
+		names[name] = true
+	}
+	s.mu.Unlock()
+	err := tx.Bucket([]byte(bucketCursors.name)).ForEach(func(k, _ []byte) error {
+		names[string(k)] = true
+		return nil
+	})
+	if err != nil {
+		return 0, err
+	}
+	least := ^uint64(0)
+	for name := range names {
+		seq, err := cursorIn(tx, name)
+		if err != nil {
+			return 0, err
+		}
+		least = min(least, seq)
+	}
+	return least, nil
+}
