@@ -98,7 +98,7 @@ func Restore(path string, backup io.Reader) error {
 		if err == nil {
 			defer db.Close()
 		} else if errors.Is(err, bbolt.ErrTimeout) {
-			return fault.New(fault.Conflict, "the database %s is in use by another process", path)
+			return inUse(path)
 		}
 	}
 	if err := os.Rename(temp, path); err != nil {

@@ -235,20 +235,45 @@ func openChecked(path string, timeout time.Duration) (db *bbolt.DB, err error) {
 			db, err = nil, damaged(path, fmt.Errorf("%v", r))
 		}
 	}()
-	db, err = bbolt.Open(path, 0o600, boltOptions(timeout))
+	var file *os.File
+	options := boltOptions(timeout)
+	options.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}
+	db, err = bbolt.Open(path, 0o600, options)
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
-		return nil, fault.New(fault.Conflict, "the database %s is in use by another process", path).
-			WithHint("stop the other printwire, or give this one its own data folder")
+		return nil, inUse(path)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("opening the database: %w", err)
 	case err != nil:
 		return nil, damaged(path, err)
 	}
+	if !inPlace(file, path) {
+		return nil, errors.Join(inUse(path), db.Close())
+	}
 	if err := db.View(readAll); err != nil {
 		return nil, errors.Join(damagedUnlessClassified(path, err), db.Close())
 	}
 	return db, nil
+}
+
+func inUse(path string) error {
+	return fault.New(fault.Conflict, "the database %s is in use by another process", path).
+		WithHint("stop the other printwire, or give this one its own data folder")
+}
+
+// inPlace tells whether the open file is still the one at path: another
+// process may have replaced it, by compaction or restore, while this one waited
+// for the lock of the old.
+func inPlace(f *os.File, path string) bool {
+	opened, err := f.Stat()
+	if err != nil {
+		return false
+	}
+	now, err := os.Stat(path)
+	return err == nil && os.SameFile(opened, now)
 }
 
 func damaged(path string, cause error) error {

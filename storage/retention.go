@@ -67,42 +67,45 @@ func (s *Store) retain(tx *bbolt.Tx, remove bool) (int, error) {
 	c := b.Cursor()
 	newest, _ := c.Last()
 	last := number(newest)
-	oldest := s.now().Add(-s.keep.Age)
 	var drop [][]byte
 	for k, v := c.First(); k != nil && len(drop) < dropAtOnce; k, v = c.Next() {
-		seq := number(k)
-		// Numbers have no gaps, so a difference is a count.
-		behind := last - seq
-		unread := seq > read
-		switch {
-		case behind == 0:
-		case unread && behind >= uint64(s.keep.Unread):
-			drop = append(drop, k)
-			continue
-		case !unread && behind >= uint64(s.keep.Entries):
-			drop = append(drop, k)
-			continue
-		case !unread:
-			var e journal.Entry
-			if err := bucketJournal.decode(v, &e); err != nil {
-				return 0, err
-			}
-			if e.Time.Before(oldest) {
-				drop = append(drop, k)
-				continue
-			}
+		goes, err := s.goes(number(k), last, read, v)
+		if err != nil {
+			return 0, err
 		}
-		break
+		if !goes {
+			break
+		}
+		drop = append(drop, append([]byte{}, k...))
 	}
 	if !remove {
 		return len(drop), nil
 	}
 	for _, k := range drop {
-		if err := b.Delete(append([]byte{}, k...)); err != nil {
+		if err := b.Delete(k); err != nil {
 			return 0, fmt.Errorf("deleting event %d: %w", number(k), err)
 		}
 	}
 	return len(drop), nil
+}
+
+// goes tells whether an entry is dropped. Numbers have no gaps, so a
+// difference of numbers is a count.
+func (s *Store) goes(seq, last, read uint64, value []byte) (bool, error) {
+	newer := last - seq
+	switch {
+	case newer == 0:
+		return false, nil
+	case seq > read:
+		return newer >= uint64(s.keep.Unread), nil
+	case newer >= uint64(s.keep.Entries):
+		return true, nil
+	}
+	var e journal.Entry
+	if err := bucketJournal.decode(value, &e); err != nil {
+		return false, err
+	}
+	return e.Time.Before(s.now().Add(-s.keep.Age)), nil
 }
 
 // readByAll is the sequence number that every follower is done with.
