@@ -123,8 +123,8 @@ func (b *Bridge) AddSink(name string, sink Sink) {
 	p := newPump(name, sink, b.log)
 	pumps := append(slices.Clone(*b.pumps.Load()), p)
 	b.pumps.Store(&pumps)
-	for _, snapshot := range b.Snapshots() {
-		p.push(printer.Change{Prev: printer.Snapshot{Config: snapshot.Config}, Next: snapshot})
+	for _, s := range *b.sessions.Load() {
+		p.seed(s)
 	}
 	if b.runCtx != nil {
 		b.startPump(p)

@@ -167,6 +167,13 @@ func (s *session) clean(r printer.Record) {
 	}
 }
 
+// retry makes a record that could not be written due at once.
+func (s *session) retry() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.past.stored = time.Time{}
+}
+
 // save writes what has changed without an event: what is due, or all.
 func (b *Bridge) save(ctx context.Context, all bool) {
 	now := b.now()
@@ -189,6 +196,7 @@ func (b *Bridge) save(ctx context.Context, all bool) {
 	err := b.store.Save(ctx, records)
 	for i, s := range owners {
 		if err != nil {
+			s.retry()
 			b.failed(s, 0, 0, err)
 			continue
 		}

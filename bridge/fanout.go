@@ -45,6 +45,19 @@ func (p *pump) push(c printer.Change) {
 	}
 }
 
+// seed queues the present picture of a printer. It is read under the lock, so
+// that it is no older than anything that was pushed before.
+func (p *pump) seed(s *session) {
+	p.mu.Lock()
+	now := *s.current.Load()
+	p.pending[now.Config.ID] = printer.Change{Prev: printer.Snapshot{Config: now.Config}, Next: now}
+	p.mu.Unlock()
+	select {
+	case p.wake <- struct{}{}:
+	default:
+	}
+}
+
 // take is all that is pending.
 func (p *pump) take() []printer.Change {
 	p.mu.Lock()
