@@ -1,0 +1,130 @@
+package auth
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/printwire/printwire/secret"
+)
+
+// MQTTGrant is what a client of the broker may do. It is made at login and
+// does not change; when rights are taken away, Options.Revoked names it.
+type MQTTGrant struct {
+	// Name is the user's name, or the id of the key.
+	Name string
+	// Read is asked with a filter at subscribe, with a topic at delivery;
+	// Write with the topic of a publish or a will. Neither allocates.
+	Read, Write func(topic string) bool
+}
+
+// MQTT answers a login at the broker: an API key as password with any user
+// name, or a user's name and password. The error is a Refusal, or fault.Offline
+// when too many hashes are asked for at once. client is not judged here: the
+// broker binds client ids to the names of grants.
+func (a *Auth) MQTT(user string, password secret.Text, client, remote string) (MQTTGrant, error) {
+	if strings.HasPrefix(password.Reveal(), keyMark) {
+		return a.mqttKey(password, client, remote)
+	}
+	if user == "" || password == "" {
+		return MQTTGrant{}, refuse(Missing)
+	}
+	u := (*a.users.Load())[user]
+	now := a.o.Now()
+	if u != nil && (samePlain(u.plain, password) || u.plain == "" && a.proofs.knows(user, password, now)) {
+		return u.grant(), nil
+	}
+	if wait, limited := a.failures.Blocked(remote); limited {
+		r := refuse(Limited)
+		r.RetryAfter = wait
+		return MQTTGrant{}, r
+	}
+	hash := a.dummy // of nobody: an unknown name takes as long as a known one
+	if u != nil && u.plain == "" {
+		hash = u.hash
+	}
+	right, err := a.oneHash(func() bool { return hash.matches(password) })
+	switch {
+	case err != nil:
+		return MQTTGrant{}, err
+	case !right || u == nil || u.plain != "":
+		return MQTTGrant{}, a.refused(Unknown, remote)
+	}
+	a.proofs.learn(a.o.Random, user, password, now)
+	return u.grant(), nil
+}
+
+func (u *account) grant() MQTTGrant {
+	rules := u.rules
+	return MQTTGrant{
+		Name:  u.name,
+		Read:  func(topic string) bool { return mayRead(rules, topic) },
+		Write: func(topic string) bool { return mayWrite(rules, topic) },
+	}
+}
+
+// mqttKey is the login with an API key.
+func (a *Auth) mqttKey(key secret.Text, client, remote string) (MQTTGrant, error) {
+	e, reason := a.lookup(key)
+	if reason != "" {
+		return MQTTGrant{}, a.refused(reason, remote)
+	}
+	if !e.id.Has(MQTTSubscribe) && !e.id.Has(MQTTPublish) {
+		return MQTTGrant{}, e.id.Require(MQTTSubscribe)
+	}
+	a.used(e, Credential{Text: key, Remote: remote, Agent: "mqtt " + client})
+	rules := a.keyRules(e.id)
+	return MQTTGrant{
+		Name:  e.id.KeyID,
+		Read:  func(topic string) bool { return !e.revoked.Load() && mayRead(rules, topic) },
+		Write: func(topic string) bool { return !e.revoked.Load() && mayWrite(rules, topic) },
+	}, nil
+}
+
+// keyRules are the topics of a key: those of the bridge and of its printers,
+// and commands as far as its scopes do the same elsewhere.
+func (a *Auth) keyRules(id Identity) []TopicRule {
+	root := a.o.Prefix + "/"
+	devices := []string{"+"}
+	if id.printers != nil {
+		devices = nil
+		for _, printer := range id.printers {
+			if serial, ok := a.serial(printer); ok {
+				devices = append(devices, serial)
+			}
+		}
+	}
+	var rules []TopicRule
+	if id.Has(MQTTPublish) {
+		// The two that are no printers come first: "+" would match them too.
+		rules = append(rules, commands(root+"tariff", id.Has(TariffWrite))...)
+		rules = append(rules, commands(root+"bridge", id.Has(SettingsWrite))...)
+		for _, d := range devices {
+			rules = append(rules, commands(root+d, id.Has(PrintersControl))...)
+		}
+	}
+	if id.Has(MQTTSubscribe) {
+		for _, d := range slices.Concat([]string{"status", "tariff", "bridge"}, devices) {
+			rules = append(rules, TopicRule{root + d + "/#", ReadTopic})
+		}
+	}
+	return rules
+}
+
+// commands are the rules for the commands of one device. Where the scope is
+// missing, they are denied before a wider rule can allow them.
+func commands(device string, may bool) []TopicRule {
+	access := DenyTopic
+	if may {
+		access = WriteTopic
+	}
+	return []TopicRule{{device + "/+/set", access}, {device + "/+/+/set", access}, {device + "/+/+/+/set", access}}
+}
+
+// serial is the serial of a printer id. One that would be a wildcard is none.
+func (a *Auth) serial(id int) (string, bool) {
+	if a.o.Serial == nil {
+		return "", false
+	}
+	serial, ok := a.o.Serial(id)
+	return serial, ok && serial != "" && !strings.ContainsAny(serial, "+#*/")
+}
