@@ -1,0 +1,161 @@
+package broker
+
+import (
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+)
+
+const (
+	// lingerTime and lingerBytes bound what is read after our last packet, so
+	// that the peer can read it instead of a reset.
+	lingerTime  = 300 * time.Millisecond
+	lingerBytes = 64 << 10
+	// corkSize is how much is collected into one write while retained messages are replayed.
+	corkSize = 16 << 10
+)
+
+// conn is a client's connection as the library sees it. It bounds each write,
+// closes on the first failed one, and keeps what we know of the client.
+type conn struct {
+	net.Conn          // plain, TLS or WebSocket
+	raw      net.Conn // the socket below
+	secure   bool
+	listener string
+	timeout  time.Duration
+	split    bool // guard of T13: deadlines of the two directions are apart
+
+	draining atomic.Bool // our DISCONNECT is out: nothing more is read
+	linger   atomic.Bool
+	closing  sync.Once
+	done     chan struct{} // closed when the library has let go of the client
+	drained  chan struct{} // closed when all that was queued before stop is written
+	once     sync.Once     // guards drained
+
+	corked bool // both under the client's mutex
+	cork   []byte
+
+	// The login; written on the client's goroutine before it is known to others.
+	client      *mochi.Client
+	grant       Grant
+	since       time.Time
+	number      uint64 // names the client's private topic
+	established bool
+	release     func() // gives the place before login back; may be called twice
+	unlock      func() // frees the client id; may be called twice
+	emptyWill   bool
+	replays     []replay // between a SUBSCRIBE and its end
+
+	dropped, denied atomic.Uint64
+	reported        atomic.Int64 // when a refused write was last logged, unix seconds
+}
+
+// Read takes bytes from the peer, none after our DISCONNECT.
+func (c *conn) Read(p []byte) (int, error) {
+	if c.draining.Load() {
+		return 0, io.EOF
+	}
+	return c.Conn.Read(p)
+}
+
+// Write sends p within the time limit, else closes: a client that was sent half
+// a packet is lost, and one that does not read must not hold up its own mutex.
+func (c *conn) Write(p []byte) (int, error) {
+	if !c.corked {
+		return c.send(p)
+	}
+	c.cork = append(c.cork, p...)
+	if len(c.cork) < corkSize {
+		return len(p), nil
+	}
+	if err := c.flush(); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (c *conn) flush() error {
+	if len(c.cork) == 0 {
+		return nil
+	}
+	_, err := c.send(c.cork)
+	c.cork = c.cork[:0]
+	return err
+}
+
+func (c *conn) send(p []byte) (int, error) {
+	if !c.split {
+		return c.Conn.Write(p)
+	}
+	_ = c.raw.SetWriteDeadline(time.Now().Add(c.timeout))
+	n, err := c.Conn.Write(p)
+	if err != nil {
+		c.abort()
+		return n, err
+	}
+	if c.secure { // TLS also writes while it reads
+		_ = c.raw.SetWriteDeadline(time.Time{})
+	}
+	return n, nil
+}
+
+// SetDeadline is how the library renews the keepalive before each packet. Only
+// reading is meant: a client that talks but does not listen must still be cut.
+func (c *conn) SetDeadline(t time.Time) error {
+	if !c.split {
+		return c.Conn.SetDeadline(t)
+	}
+	return c.raw.SetReadDeadline(t)
+}
+
+// Close ends the connection; after a last packet it gives the peer a moment to read it.
+func (c *conn) Close() error {
+	var err error
+	c.closing.Do(func() {
+		if c.linger.Load() {
+			c.lingerOn()
+		}
+		_ = c.raw.SetWriteDeadline(time.Now().Add(lingerTime))
+		err = c.Conn.Close()
+		_ = c.raw.Close()
+	})
+	return err
+}
+
+func (c *conn) lingerOn() {
+	_ = c.raw.SetDeadline(time.Now().Add(lingerTime))
+	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
+		_ = w.CloseWrite()
+	}
+	_, _ = io.Copy(io.Discard, io.LimitReader(c.raw, lingerBytes))
+}
+
+// abort closes the socket at once, whatever else is going on.
+func (c *conn) abort() {
+	c.linger.Store(false)
+	_ = c.raw.Close()
+}
+
+// settle closes drained, once.
+func (c *conn) settle() { c.once.Do(func() { close(c.drained) }) }
+
+// session is the connection in plain values.
+func (c *conn) session() Session {
+	return Session{
+		Client: c.client.ID, User: c.grant.Name, Remote: c.client.Net.Remote, Listener: c.listener,
+		Protocol: c.client.Properties.ProtocolVersion, Since: c.since,
+		Keepalive:     time.Duration(c.client.State.Keepalive) * time.Second,
+		Subscriptions: c.client.State.Subscriptions.Len(),
+		Dropped:       c.dropped.Load(), Denied: c.denied.Load(),
+	}
+}
+
+// connOf is our connection of a client of the library; nil for our own inline one.
+func connOf(cl *mochi.Client) *conn {
+	c, _ := cl.Net.Conn.(*conn)
+	return c
+}

@@ -1,0 +1,2 @@
+// Package broker owns the MQTT broker inside the process.
+package broker

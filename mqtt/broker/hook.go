@@ -1,0 +1,323 @@
+package broker
+
+import (
+	"encoding/binary"
+	"math"
+	"strings"
+
+	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
+
+	"github.com/printwire/printwire/mqtt"
+)
+
+const (
+	// refusedTopic stands in for a topic that nobody may write to, where the
+	// library would forget to acknowledge.
+	refusedTopic = "\x00refused"
+	// maxKeepalive is the largest whose half more still fits 16 bits.
+	maxKeepalive = 43690
+	// maxLevels bounds the depth of a client's topics and filters.
+	maxLevels = 128
+	// receiveMaximum3 is how many QoS 2 publishes a 3.1.1 client may have open.
+	receiveMaximum3 = 1024
+)
+
+// hook is all that the library asks us. It is the only hook: the library takes
+// the yes of any.
+type hook struct {
+	mochi.HookBase
+	b *Broker
+}
+
+// ID names the hook.
+func (h *hook) ID() string { return "printwire" }
+
+// Provides tells the library what to call.
+func (h *hook) Provides(method byte) bool {
+	switch method {
+	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSessionEstablish, mochi.OnSessionEstablished,
+		mochi.OnPacketRead, mochi.OnPacketEncode, mochi.OnPacketProcessed, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnPublish,
+		mochi.OnPublishDropped, mochi.OnRetainMessage, mochi.OnRetainedExpired, mochi.OnWill, mochi.OnWillSent, mochi.OnClientExpired:
+		return true
+	}
+	return false
+}
+
+// OnPacketRead puts right what the library would get wrong, and takes nothing
+// more from a client that was sent a DISCONNECT.
+func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	c := connOf(cl)
+	if c == nil {
+		return pk, nil
+	}
+	if c.draining.Load() {
+		return pk, packets.ErrRejectPacket
+	}
+	switch pk.FixedHeader.Type {
+	case packets.Publish:
+		if h.b.guards.dollar && strings.HasPrefix(pk.TopicName, "$") {
+			pk.TopicName = refusedTopic
+		}
+	case packets.Connect: // an empty will is legal, but refused by the library
+		if pk.Connect.WillFlag && len(pk.Connect.WillPayload) == 0 {
+			c.emptyWill = true
+			pk.Connect.WillPayload = []byte{0}
+		}
+	}
+	return pk, nil
+}
+
+// OnConnect decides about the login. It is done here and not in
+// OnConnectAuthenticate because there only one answer is possible.
+func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
+	c := connOf(cl)
+	c.client = cl
+	if h.b.guards.keepalive && cl.State.Keepalive > maxKeepalive {
+		cl.State.Keepalive = maxKeepalive
+		cl.State.ServerKeepalive = cl.Properties.ProtocolVersion == 5
+	}
+	if h.b.guards.alias {
+		cl.Properties.Props.TopicAliasMaximum = 0 // and none from us
+	}
+	if cl.Properties.ProtocolVersion < 5 { // which know no receive maximum
+		cl.State.Inflight.ResetReceiveQuota(receiveMaximum3)
+	}
+	if c.emptyWill {
+		cl.Properties.Will.Payload = nil
+	}
+	if pr := cl.Properties.Props; cl.Properties.ProtocolVersion == 5 && pr.SessionExpiryInterval == 0 {
+		cl.Properties.Will.WillDelayInterval = 0 // the session ends first
+	}
+	return h.b.login(c, pk)
+}
+
+// OnConnectAuthenticate says yes to whom OnConnect let pass.
+func (h *hook) OnConnectAuthenticate(cl *mochi.Client, _ packets.Packet) bool {
+	c := connOf(cl)
+	return c != nil && c.grant.Read != nil && c.grant.Write != nil
+}
+
+// OnACLCheck is asked for each filter at subscribe, each delivery and each
+// publish. It takes no lock and allocates nothing. Publishes are decided in
+// OnPublish, where a refusal can be acknowledged.
+func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
+	c, ok := cl.Net.Conn.(*conn)
+	if !ok || topic == "" {
+		return false
+	}
+	if write {
+		return h.b.guards.ack || c.grant.Write(topic)
+	}
+	switch topic[0] {
+	case 0: // private topics
+		return true
+	case '$': // we have no system topics and no shared subscriptions
+		return false
+	}
+	return c.grant.Read(topic)
+}
+
+// OnSessionEstablish makes way for the new client of an id.
+func (h *hook) OnSessionEstablish(cl *mochi.Client, _ packets.Packet) { h.b.takeOver(connOf(cl)) }
+
+// OnSessionEstablished makes the client known.
+func (h *hook) OnSessionEstablished(cl *mochi.Client, _ packets.Packet) { h.b.enter(connOf(cl)) }
+
+// OnSubscribe grants QoS 0, refuses malformed filters, and takes the replay of
+// retained messages from the library.
+func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
+	c := connOf(cl)
+	if c == nil {
+		return pk
+	}
+	c.replays = c.replays[:0]
+	for i := range pk.Filters {
+		f := &pk.Filters[i]
+		if mqtt.ValidFilter(f.Filter) != nil || strings.Count(f.Filter, "/") >= maxLevels {
+			f.Filter = "" // which the library refuses with the right code
+			continue
+		}
+		if h.b.guards.qos0 {
+			f.Qos = 0
+		}
+		if !h.b.guards.replay {
+			continue
+		}
+		_, existed := cl.State.Subscriptions.Get(f.Filter)
+		if f.RetainHandling == 0 || f.RetainHandling == 1 && !existed {
+			c.replays = append(c.replays, replay{at: i, sub: *f})
+		}
+		f.RetainHandling = 2
+	}
+	return pk
+}
+
+// OnSubscribed strikes what was refused off the replay.
+func (h *hook) OnSubscribed(cl *mochi.Client, _ packets.Packet, codes []byte) {
+	c := connOf(cl)
+	if c == nil {
+		return
+	}
+	kept := c.replays[:0]
+	for _, r := range c.replays {
+		if r.at < len(codes) && codes[r.at] < packets.ErrUnspecifiedError.Code {
+			kept = append(kept, r)
+		}
+	}
+	c.replays = kept
+}
+
+// OnPacketProcessed replays retained messages after the SUBACK.
+func (h *hook) OnPacketProcessed(cl *mochi.Client, pk packets.Packet, err error) {
+	if pk.FixedHeader.Type != packets.Subscribe {
+		return
+	}
+	if c := connOf(cl); c != nil && err == nil {
+		h.b.replay(c)
+	}
+}
+
+// OnPublish decides about a client's message. A refused one is acknowledged and
+// goes nowhere: any other answer makes some client send it again for ever, or
+// makes the library send it on.
+func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, error) {
+	c := connOf(cl)
+	if c == nil {
+		return pk, nil
+	}
+	if why := h.b.refuseWrite(c, pk.TopicName, pk.FixedHeader.Retain, len(pk.Payload)); why != "" {
+		h.b.deny(c, pk.TopicName, why)
+		return pk, packets.CodeSuccessIgnore
+	}
+	h.b.dispatch(c, pk)
+	return pk, nil
+}
+
+// OnPublishDropped counts what a slow client lost. If that was a retained value
+// the client is cut off: it gets them all when it returns, and would show a
+// stale one otherwise.
+func (h *hook) OnPublishDropped(cl *mochi.Client, pk packets.Packet) {
+	h.b.dropped.Add(1)
+	c := connOf(cl)
+	if c == nil {
+		return
+	}
+	if c.dropped.Add(1) == 1 {
+		h.b.log.Warn("client is too slow and loses messages", "client", cl.ID, "user", c.grant.Name, "cut_off", pk.FixedHeader.Retain)
+	}
+	if pk.FixedHeader.Retain && h.b.guards.replay {
+		c.abort()
+	}
+}
+
+// OnRetainMessage follows the library's retained messages.
+func (h *hook) OnRetainMessage(cl *mochi.Client, pk packets.Packet, _ int64) {
+	if c := connOf(cl); c != nil {
+		h.b.retained.note(pk.TopicName, c.grant.Name, false)
+		return
+	}
+	h.b.retained.note(pk.TopicName, "", true)
+}
+
+// OnRetainedExpired follows the library's retained messages.
+func (h *hook) OnRetainedExpired(topic string) { h.b.retained.note(topic, "", true) }
+
+// OnWill takes the retain flag from a will for which the user has no room left.
+func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
+	c := connOf(cl)
+	if c != nil && will.Retain && !h.b.retained.fits(c.grant.Name, will.TopicName, len(will.Payload)) {
+		will.Retain = false
+	}
+	return will, nil
+}
+
+// OnWillSent tells the subscribers in this process.
+func (h *hook) OnWillSent(cl *mochi.Client, pk packets.Packet) { h.b.dispatch(connOf(cl), pk) }
+
+// OnClientExpired removes the subscriptions of a session that did not return,
+// which the library leaves behind.
+func (h *hook) OnClientExpired(cl *mochi.Client) { h.b.server.UnsubscribeClient(cl) }
+
+// OnPacketEncode is called for each packet before it is written, also on the
+// library's own goroutines: it must not fail.
+func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packet {
+	c := connOf(cl)
+	if c == nil {
+		return pk
+	}
+	switch pk.FixedHeader.Type {
+	case packets.Publish:
+		if isPrivate(pk.TopicName) {
+			pk = unwrap(c, pk)
+		}
+		if h.b.guards.flush && pk.Mods.MaxSize > 0 && oversized(pk) {
+			// Dropping it would leave earlier packets in the library's buffer until
+			// the next write, so write the smallest thing there is.
+			return packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingresp}, ProtocolVersion: pk.ProtocolVersion}
+		}
+	case packets.Connack:
+		return h.connack(cl, c, pk)
+	case packets.Pubrec: // a publish that is sent again is not an error
+		if pk.ReasonCode == packets.ErrPacketIdentifierInUse.Code {
+			pk.ReasonCode, pk.Properties.ReasonString = 0, ""
+		}
+	case packets.Disconnect:
+		if cl.Properties.ProtocolVersion < 5 { // which know none from a broker
+			cl.Stop(packets.ErrProtocolViolation)
+			return pk
+		}
+		c.draining.Store(true)
+		c.linger.Store(true)
+	}
+	return pk
+}
+
+// unwrap restores the topic and payload of Deliver. An empty message is the mark
+// of stop: all that was queued before it is written.
+func unwrap(c *conn, pk packets.Packet) packets.Packet {
+	if len(pk.Payload) < 2 {
+		c.settle()
+		pk.FixedHeader.Type = packets.Reserved // is not written
+		return pk
+	}
+	n := int(binary.BigEndian.Uint16(pk.Payload))
+	if len(pk.Payload) < 2+n {
+		pk.FixedHeader.Type = packets.Reserved
+		return pk
+	}
+	pk.TopicName, pk.Payload = string(pk.Payload[2:2+n]), pk.Payload[2+n:]
+	return pk
+}
+
+// connack announces our limits and turns reason codes into such as the client's
+// version knows.
+func (h *hook) connack(cl *mochi.Client, c *conn, pk packets.Packet) packets.Packet {
+	if pk.ReasonCode != 0 {
+		c.linger.Store(true)
+	}
+	switch v := cl.Properties.ProtocolVersion; {
+	case v == 5:
+		pk.Properties.MaximumPacketSize = uint32(min(h.b.opt.MaxPacket, math.MaxUint32))
+		pk.Properties.SharedSubAvailableFlag, pk.Properties.SharedSubAvailable = true, 0
+	case v > 5:
+		pk.ReasonCode = packets.ErrUnsupportedProtocolVersion.Code
+	case v < 3:
+		pk.ReasonCode = packets.Err3UnsupportedProtocolVersion.Code
+	case pk.ReasonCode == packets.ErrUnspecifiedError.Code: // an empty id with a session to keep
+		pk.ReasonCode = packets.Err3ClientIdentifierNotValid.Code
+	case pk.ReasonCode > packets.Err3NotAuthorized.Code: // malformed: closed without an answer
+		pk.FixedHeader.Type = packets.Reserved
+	}
+	return pk
+}
+
+// oversized tells whether a publish exceeds what the client takes.
+func oversized(pk packets.Packet) bool {
+	const slack = 1 << 10 // header and properties, generously
+	if len(pk.TopicName)+len(pk.Payload)+slack < int(pk.Mods.MaxSize) {
+		return false
+	}
+	var n counter
+	return n.publish(pk) > int(pk.Mods.MaxSize)
+}
