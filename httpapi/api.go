@@ -1,0 +1,142 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humagin"
+	"github.com/gin-gonic/gin"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+)
+
+// base is the path of all versioned routes.
+const base = "/api/v1"
+
+// Printers is where the API finds printers.
+type Printers interface {
+	// Snapshots are all printers, ascending by id.
+	Snapshots() []printer.Snapshot
+	// Find is the printer with an id or a serial, or fault.NotFound.
+	Find(ref string) (printer.Snapshot, error)
+}
+
+// Health is what /health tells: whether the database and the broker work.
+type Health struct {
+	Database, MQTT bool
+}
+
+// Options is what the API needs.
+type Options struct {
+	Printers Printers
+	Keys     Keys
+	// Health is asked at each call of /health; it must not block.
+	Health func() Health
+	Log    *slog.Logger
+	Now    func() time.Time
+	// Version is the program's.
+	Version string
+	// Hosts are names under which the API may be called, beside IP addresses,
+	// names without a dot, and names of local networks.
+	Hosts []string
+	// QueryKey says from where ?apikey= is taken: "private", "always" or "never".
+	QueryKey string
+	// Concurrent is how many requests are served at once; 0 is 256.
+	Concurrent int
+}
+
+// api is the state behind the handlers.
+type api struct {
+	Options
+	huma      huma.API
+	documents documents
+	openapi   []byte
+}
+
+// New makes the API's handler. It starts nothing.
+func New(o Options) (http.Handler, error) {
+	_, h, err := build(o, routes())
+	return h, err
+}
+
+// OpenAPI is the API's description as JSON.
+func OpenAPI(version string) ([]byte, error) {
+	a, _, err := build(Options{Version: version, Log: slog.New(slog.DiscardHandler), Now: time.Now}, routes())
+	if err != nil {
+		return nil, err
+	}
+	return a.openapi, nil
+}
+
+func build(o Options, rows []row) (*api, http.Handler, error) {
+	if o.Concurrent == 0 {
+		o.Concurrent = 256
+	}
+	a := &api{Options: o}
+	engine := a.engine()
+	a.huma = humagin.New(engine, a.config())
+	for _, r := range rows {
+		if err := a.register(r); err != nil {
+			return nil, nil, err
+		}
+	}
+	spec, err := describe(a.huma.OpenAPI())
+	if err != nil {
+		return nil, nil, err
+	}
+	a.openapi = spec
+	return a, a.guard(engine), nil
+}
+
+// engine is gin without anything of its own: no logger that prints query
+// strings, no redirects, no trust in forwarded addresses.
+func (a *api) engine() *gin.Engine {
+	gin.SetMode(gin.ReleaseMode)
+	e := gin.New()
+	e.RedirectTrailingSlash, e.RedirectFixedPath, e.RemoveExtraSlash = false, false, false
+	e.HandleMethodNotAllowed, e.ContextWithFallback = true, true
+	e.ForwardedByClientIP = false
+	// A nil list of proxies cannot be malformed.
+	_ = e.SetTrustedProxies(nil)
+	e.Use(a.recover, a.authenticate, a.checkBody)
+	e.NoRoute(func(c *gin.Context) {
+		a.refuse(c, problem{status: http.StatusNotFound, detail: "There is nothing at this path."})
+	})
+	e.NoMethod(func(c *gin.Context) {
+		a.refuse(c, problem{status: http.StatusMethodNotAllowed, detail: "This path does not take " + method(c.Request) + "."})
+	})
+	return e
+}
+
+// method is the request's method, if it is one that exists.
+func method(r *http.Request) string {
+	switch r.Method {
+	case http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return r.Method
+	default:
+		return "this method"
+	}
+}
+
+// find is the printer that a path names, if the caller may know of it.
+func (a *api) find(ctx context.Context, ref string) (printer.Snapshot, error) {
+	missing := fault.New(fault.NotFound, "Printer not found")
+	ref, ok := reference(ref)
+	if !ok {
+		return printer.Snapshot{}, missing
+	}
+	s, err := a.Printers.Find(ref)
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return printer.Snapshot{}, missing
+	case err != nil:
+		return printer.Snapshot{}, err
+	case !caller(ctx).MayPrinter(s.Config.ID):
+		return printer.Snapshot{}, missing
+	}
+	return s, nil
+}

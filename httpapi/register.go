@@ -1,0 +1,141 @@
+package httpapi
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/printwire/printwire/auth"
+)
+
+// registrar puts a handler behind an operation.
+type registrar func(a *api, op huma.Operation)
+
+// serve makes a registrar from a handler whose answer is encoded by its type.
+// What the handler returns as an error is rendered by its fault kind.
+func serve[I, O any](handle func(*api, context.Context, *I) (*O, error)) registrar {
+	return func(a *api, op huma.Operation) {
+		huma.Register(a.huma, op, func(ctx context.Context, in *I) (*O, error) {
+			out, err := handle(a, ctx, in)
+			if err != nil {
+				return nil, a.problemOf(err)
+			}
+			return out, nil
+		})
+	}
+}
+
+// serveEncoded is serve for a handler that answers JSON which is encoded
+// already; T is what the JSON holds.
+func serveEncoded[T, I, O any](handle func(*api, context.Context, *I) (*O, error)) registrar {
+	inner := serve(handle)
+	return func(a *api, op huma.Operation) {
+		schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
+		op.Responses["200"].Content["application/json"].Schema = schema
+		inner(a, op)
+	}
+}
+
+// check tells what a row lacks: without all of it, it is not registered.
+func (r row) check() error {
+	missing := func(what string) error { return fmt.Errorf("route %s %s has no %s", r.method, r.path, what) }
+	known := map[class]bool{classRead: true, classWrite: true, classControl: true}
+	switch {
+	case r.method == "" || !strings.HasPrefix(r.path, "/"):
+		return missing("method or path")
+	case strings.HasSuffix(r.path, "/"):
+		return fmt.Errorf("route %s %s ends with a slash; both spellings answer anyway", r.method, r.path)
+	case !r.open && !isScope(r.scope):
+		return missing("scope")
+	case r.open && r.scope != "":
+		return fmt.Errorf("route %s %s is open and has a scope", r.method, r.path)
+	case !known[r.class]:
+		return missing("rate class")
+	case r.audit == "":
+		return missing("audit tag")
+	case r.summary == "" || r.tag == "" || r.example == nil:
+		return missing("tag, summary or example")
+	case r.serve == nil:
+		return missing("handler")
+	}
+	return nil
+}
+
+func isScope(s auth.Scope) bool {
+	for _, row := range auth.Scopes() {
+		if row.Scope == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (a *api) register(r row) error {
+	if err := r.check(); err != nil {
+		return err
+	}
+	example, err := plain(r.example)
+	if err != nil {
+		return fmt.Errorf("route %s %s: example: %w", r.method, r.path, err)
+	}
+	op := huma.Operation{
+		OperationID: strings.ReplaceAll(r.audit, ".", "-") + suffix(r.path),
+		Method:      r.method, Path: r.path, Summary: r.summary, Tags: []string{r.tag},
+		Responses:  a.responses(r, example),
+		Extensions: map[string]any{"x-rate-class": string(r.class), "x-audit": r.audit},
+	}
+	if !r.open {
+		op.Extensions["x-scope"] = string(r.scope)
+		for _, scheme := range schemes() {
+			op.Security = append(op.Security, map[string][]string{scheme: {string(r.scope)}})
+		}
+		op.Middlewares = huma.Middlewares{a.require(r.scope)}
+	}
+	r.serve(a, op)
+	return nil
+}
+
+// suffix keeps the ids of operations apart that are recorded under one name.
+func suffix(path string) string {
+	if path == "/healthz" {
+		return "z"
+	}
+	return ""
+}
+
+// plain is an example as decoded JSON, so that it is written as the API writes it.
+func plain(example any) (any, error) {
+	text, err := json.Marshal(example)
+	if err != nil {
+		return nil, err
+	}
+	var v any
+	err = json.Unmarshal(text, &v)
+	return v, err
+}
+
+func (a *api) responses(r row, example any) map[string]*huma.Response {
+	failure := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Failure](), true, "")
+	list := map[string]*huma.Response{
+		"200": {Description: http.StatusText(http.StatusOK), Content: map[string]*huma.MediaType{"application/json": {Example: example}}},
+	}
+	codes := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError}
+	if strings.Contains(r.path, "{") {
+		codes = append(codes, http.StatusNotFound)
+	}
+	if r.open {
+		codes = []int{http.StatusInternalServerError}
+	}
+	for _, code := range codes {
+		list[fmt.Sprint(code)] = &huma.Response{
+			Description: http.StatusText(code),
+			Content:     map[string]*huma.MediaType{problemType: {Schema: failure}},
+		}
+	}
+	return list
+}
