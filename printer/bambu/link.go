@@ -1,0 +1,121 @@
+package bambu
+
+import (
+	"context"
+	"crypto/tls"
+	"sync/atomic"
+	"time"
+
+	"github.com/printwire/printwire/mqtt/client"
+	"github.com/printwire/printwire/secret"
+)
+
+// conn is the MQTT connection below a link.
+type conn interface {
+	Publish(ctx context.Context, topic string, payload []byte, qos byte) error
+	Lost() <-chan struct{}
+	Err() error
+	Close()
+}
+
+// target is what a connection is opened to.
+type target struct {
+	Address, User, ClientID string
+	Password                secret.Text
+	TLS                     *tls.Config
+	Subscribe               string
+	OnMessage               func(payload []byte)
+}
+
+// dialFunc opens a connection, subscribed. fault.Denied: the login was refused.
+type dialFunc func(ctx context.Context, t target) (conn, error)
+
+// dialMQTT is the real dialFunc.
+func dialMQTT(ctx context.Context, t target) (conn, error) {
+	l, err := client.Dial(ctx, client.LinkOptions{
+		Address: t.Address, TLS: t.TLS, User: t.User, Password: t.Password, ClientID: t.ClientID,
+		Subscribe: []string{t.Subscribe},
+		OnMessage: func(_ string, payload []byte) { t.OnMessage(payload) },
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l, nil
+}
+
+const (
+	// inboxSize is how many payloads may wait: about a minute of a busy printer.
+	inboxSize = 64
+	// outboxSize is how many of our own questions may wait to be sent.
+	outboxSize = 8
+	// publishTime bounds the sending of one payload.
+	publishTime = 6 * time.Second
+)
+
+// link is one connection to the printer with its two queues. It is never used
+// again after it was lost: the next one is a new client with a new id, so that
+// no old command can be sent again.
+type link struct {
+	conn    conn
+	request string
+	inbox   chan []byte
+	// overflow: payloads were dropped because the inbox was full.
+	overflow atomic.Bool
+	outbox   chan []byte
+	done     chan struct{}
+}
+
+// open connects. It may take as long as ctx allows.
+func open(ctx context.Context, dial dialFunc, t target, serial string) (*link, error) {
+	l := &link{
+		request: "device/" + serial + "/request",
+		inbox:   make(chan []byte, inboxSize),
+		outbox:  make(chan []byte, outboxSize),
+		done:    make(chan struct{}),
+	}
+	t.Subscribe = "device/" + serial + "/report"
+	t.OnMessage = l.receive
+	c, err := dial(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	l.conn = c
+	go l.send() // owner: link; close ends it and waits
+	return l, nil
+}
+
+// receive is called by the connection's reader, which must never wait. The
+// payload is ours to keep.
+func (l *link) receive(payload []byte) {
+	select {
+	case l.inbox <- payload:
+	default:
+		l.overflow.Store(true)
+	}
+}
+
+// send publishes the outbox, so that the driver's loop never waits for a socket.
+func (l *link) send() {
+	defer close(l.done)
+	for payload := range l.outbox {
+		ctx, cancel := context.WithTimeout(context.Background(), publishTime)
+		_ = l.conn.Publish(ctx, l.request, payload, 0) // a lost link says so by itself
+		cancel()
+	}
+}
+
+// ask queues one of the driver's own questions; a full queue drops it, because
+// the watchdog asks again.
+func (l *link) ask(payload []byte) {
+	select {
+	case l.outbox <- payload:
+	default:
+	}
+}
+
+// close ends the connection and waits for everything that used it.
+func (l *link) close() {
+	close(l.outbox)
+	l.conn.Close()
+	<-l.done
+}

@@ -1,0 +1,63 @@
+package bambu
+
+import (
+	"encoding/json"
+
+	"github.com/printwire/printwire/printer"
+)
+
+// memoryVersion is the number of the encoding below. An older or newer one is
+// not read: the driver then only knows less, and tells no event wrongly.
+const memoryVersion = 1
+
+// memory is what has to outlive a restart.
+type memory struct {
+	Life life `json:"life"`
+	// Episodes are the faults that stand or have just gone.
+	Episodes []episode `json:"episodes,omitempty"`
+	// Pin is the fingerprint of the trusted certificate, Offered that of the
+	// last one that was refused.
+	Pin     string `json:"pin,omitempty"`
+	Offered string `json:"offered,omitempty"`
+	// Control is what commands taught about the printer's will to obey.
+	Control learned `json:"control"`
+}
+
+// learned is what the answers to commands taught, for one firmware.
+type learned struct {
+	Firmware string            `json:"firmware,omitempty"`
+	Allowed  printer.Opt[bool] `json:"allowed"`
+}
+
+// recall reads a stored memory; what cannot be read is an empty one.
+func recall(m printer.Memory) memory {
+	var out memory
+	if m.Version != memoryVersion || len(m.Data) > printer.MaxMemory {
+		return memory{}
+	}
+	if err := json.Unmarshal(m.Data, &out); err != nil {
+		return memory{}
+	}
+	if len(out.Episodes) > maxFaults {
+		out.Episodes = out.Episodes[:maxFaults]
+	}
+	return out
+}
+
+// store encodes the memory, and leaves out the least important when it would
+// be too large.
+func (m memory) store() printer.Memory {
+	for {
+		data, err := json.Marshal(m)
+		switch {
+		case err == nil && len(data) <= printer.MaxMemory:
+			return printer.Memory{Version: memoryVersion, Data: data}
+		case len(m.Episodes) > 0:
+			m.Episodes = m.Episodes[:len(m.Episodes)/2]
+		case len(m.Life.Job.SkippedObjects) > 0:
+			m.Life.Job.SkippedObjects = nil
+		default:
+			m = memory{Pin: m.Pin, Offered: m.Offered}
+		}
+	}
+}

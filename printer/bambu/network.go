@@ -1,0 +1,238 @@
+package bambu
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"strconv"
+	"time"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+)
+
+// How patient a session is with its link.
+const (
+	// offlineAfter is how long a lost link may take to come back unseen.
+	offlineAfter = 20 * time.Second
+	// wakeAfter, askAfter and silentAfter are the steps against silence.
+	wakeAfter   = 30 * time.Second
+	askAfter    = 45 * time.Second
+	silentAfter = 60 * time.Second
+	// fullEvery is the pause between full reports that are asked for without need.
+	fullEvery = 5 * time.Minute
+	// safetyEvery is after how long a full report is asked for although deltas flow.
+	safetyEvery = 10 * time.Minute
+	// overflowPause and refreshPause bound how often a full report is asked for with need.
+	overflowPause = 10 * time.Second
+	refreshPause  = 15 * time.Second
+	// greetAgain is after how long an unanswered greeting is repeated, greetings how often in all.
+	greetAgain = 5 * time.Second
+	greetings  = 3
+	// settleTime is after how long of reports none is taken for missed any more.
+	settleTime = 10 * time.Second
+	// deniedPause and certPause are the pauses after a refusal that only a person can mend.
+	deniedPause = 5 * time.Minute
+	certPause   = time.Minute
+	// firstRetry, retryUnit and maxRetry are the pauses between attempts.
+	firstRetry = 100 * time.Millisecond
+	retryUnit  = time.Second
+	maxRetry   = 30 * time.Second
+	// cutShort is how many links in a row may end before a report until the
+	// serial is suspected.
+	cutShort = 3
+)
+
+// dialled is how an attempt to connect ended.
+type dialled struct {
+	link  *link
+	err   error
+	check *certCheck
+}
+
+// network is what a session knows about its link. Times are zero for never.
+type network struct {
+	link *link
+	// dialled is where a running attempt ends, nil while none runs.
+	dialled chan dialled
+	// retryAt is when the next attempt is due.
+	retryAt time.Time
+	// attempts and cuts count attempts, and links without a report, in a row.
+	attempts, cuts int
+	// downSince is since when no report came because there was no link.
+	downSince time.Time
+	// since is when the link came up, aliveAt when the printer last said
+	// anything on it, firstReport when it sent its first report.
+	since, aliveAt, firstReport time.Time
+	// delivering: this link has brought a report.
+	delivering bool
+	// whole: this link has brought a complete report; fulls: it called it so.
+	whole bool
+	fulls bool
+	// fullAt is when a complete report came last, askedAt when one was asked for.
+	fullAt, askedAt time.Time
+	// greeted counts the greetings, woken the steps against silence.
+	greeted, woken int
+	// trouble is what keeps the printer offline.
+	trouble printer.Problem
+	// online: reports flow, or have not been missing for long enough.
+	online bool
+	// told: an update was emitted in this run.
+	told bool
+}
+
+func newNetwork(now time.Time) network { return network{retryAt: now, downSince: now} }
+
+func (n *network) inbox() <-chan []byte {
+	if n.link == nil {
+		return nil
+	}
+	return n.link.inbox
+}
+
+func (n *network) lost() <-chan struct{} {
+	if n.link == nil {
+		return nil
+	}
+	return n.link.conn.Lost()
+}
+
+// alive notes a sign of life.
+func (n *network) alive(now time.Time) { n.aliveAt, n.woken = now, 0 }
+
+// reported notes a status report.
+func (n *network) reported(now time.Time, whole, full bool) {
+	if !n.delivering {
+		n.firstReport = now
+	}
+	n.delivering, n.attempts, n.cuts = true, 0, 0
+	n.downSince, n.trouble = time.Time{}, printer.Problem{}
+	if whole {
+		n.whole, n.fullAt = true, now
+		n.fulls = n.fulls || full
+	}
+}
+
+// settled: reports have come for long enough to have told everything.
+func (n *network) settled(now time.Time) bool {
+	return n.delivering && now.Sub(n.firstReport) >= settleTime
+}
+
+// pause is how long to wait before the next attempt: a link that worked is
+// tried again almost at once, then ever more rarely.
+func (n *network) pause() time.Duration {
+	if n.attempts == 0 {
+		return firstRetry + rand.N(200*time.Millisecond)
+	}
+	p := min(retryUnit<<min(n.attempts-1, 6), maxRetry)
+	return p - p/10 + rand.N(p/5)
+}
+
+// retry plans the next attempt.
+func (n *network) retry(now time.Time, after time.Duration) {
+	n.retryAt = now.Add(after)
+	n.attempts++
+	if n.downSince.IsZero() {
+		n.downSince = now
+	}
+}
+
+// connect starts an attempt. The old link is closed first: a printer serves
+// few clients.
+func (s *session) connect(ctx context.Context) {
+	c := s.d.config
+	check := &certCheck{mode: certMode(c), serial: c.Serial, roots: s.d.roots, pin: s.mem.Pin, now: s.d.now}
+	t := target{
+		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), TLS: check.config(),
+		User: "bblp", Password: c.AccessCode, ClientID: s.d.clientID + "-" + nonce(),
+	}
+	ended := make(chan dialled, 1)
+	s.net.dialled = ended
+	go func() { // owner: session; its end waits for the result
+		s.closing.Wait()
+		l, err := open(ctx, s.d.dial, t, c.Serial)
+		ended <- dialled{link: l, err: err, check: check}
+	}()
+}
+
+// connected takes the result of an attempt.
+func (s *session) connected(r dialled, now time.Time) {
+	s.net.dialled = nil
+	if r.err != nil {
+		s.refused(r, now)
+		return
+	}
+	s.log.Info("connected to the printer")
+	s.net.link = r.link
+	s.net.since, s.net.aliveAt = now, now
+	s.net.delivering, s.net.whole, s.net.greeted, s.net.woken = false, false, 0, 0
+	s.net.trouble = printer.Problem{}
+	s.gap = true
+	if r.check.mode == certPin && s.mem.Pin != r.check.seen && r.check.seen != "" {
+		s.mem.Pin, s.mem.Offered, s.keep = r.check.seen, "", true
+		s.log.Info("printer's certificate is trusted from now on", "sha256", r.check.seen)
+	}
+	s.greet(now)
+	s.show(now)
+}
+
+// refused takes a failed attempt: some reasons only a person can mend.
+func (s *session) refused(r dialled, now time.Time) {
+	p, pause, final := printer.Problem{}, s.net.pause(), true
+	switch {
+	case r.check.problem.Code != "":
+		p, pause = r.check.problem, certPause
+		if p.Code == printer.ProblemCertificate && r.check.mode == certPin && s.mem.Offered != r.check.seen {
+			s.mem.Offered, s.keep = r.check.seen, true
+		}
+	case fault.Is(r.err, fault.Denied):
+		pause = deniedPause
+		p = printer.Problem{Code: printer.ProblemAccessCode, Text: "The printer refuses the access code. Compare it with the one on the printer's screen; it changes when it is renewed there."}
+	default:
+		final = false
+		p = printer.Problem{Code: printer.ProblemUnreachable, Text: "The printer cannot be reached at " + s.d.config.Host + ". It may be switched off, or have another address."}
+	}
+	level := slog.LevelDebug
+	if p.Code != s.net.trouble.Code {
+		level = slog.LevelWarn
+	}
+	s.log.Log(context.Background(), level, "printer not connected", "problem", string(p.Code), "error", r.err, "retry", pause.String())
+	s.net.retry(now, pause)
+	s.net.trouble = p
+	if final {
+		s.offline(now)
+	}
+	s.show(now)
+}
+
+// drop takes the end of the link, or ends it.
+func (s *session) drop(why error, now time.Time) {
+	s.log.Info("connection to the printer ended", "error", why)
+	s.hangUp()
+	s.tracker.abandon(errLost())
+	if !s.net.delivering {
+		s.net.cuts++
+		s.net.attempts = max(s.net.attempts, 1)
+		if s.net.cuts >= cutShort && !s.everReported() {
+			s.net.trouble = printer.Problem{Code: printer.ProblemSerial, Text: "The printer takes the access code but ends the connection. Compare the serial with the one on the printer's screen."}
+			s.offline(now)
+		}
+	}
+	s.net.retry(now, s.net.pause())
+	s.net.delivering = false
+	s.gap = true
+	s.show(now)
+}
+
+// everReported: this printer has told something at some time, so the settings are right.
+func (s *session) everReported() bool { return s.spoken || s.state.Activity != "" }
+
+// offline says that the printer is.
+func (s *session) offline(now time.Time) {
+	if s.net.online {
+		s.log.Warn("printer is offline", "problem", string(s.net.trouble.Code))
+	}
+	s.net.online = false
+	s.net.downSince = now
+}

@@ -1,0 +1,249 @@
+package bambu
+
+import (
+	"bytes"
+	"context"
+	"sync"
+	"time"
+
+	"github.com/printwire/printwire/printer"
+)
+
+// wholeReport is the size from which a report is taken for a complete one
+// where the printer does not say so: deltas are far below, full ones far above.
+const wholeReport = 2000
+
+// session is one Run of a driver. Everything in it belongs to Run's goroutine.
+type session struct {
+	d     *Driver
+	log   logger
+	desk  *desk
+	emit  func(printer.Update)
+	cycle lifecycle
+
+	doc   *document
+	facts facts
+	mem   memory
+	state printer.State
+	// kept is the memory as it was emitted last, heard when a report came last.
+	kept  printer.Memory
+	heard time.Time
+	// keep: the next update has to be stored at once.
+	keep bool
+	// started: the life cycle has seen the printer since the program began.
+	started bool
+	// gap: reports may have been missed, and no complete one came since.
+	gap bool
+	// spoken: the document holds at least one report of this run.
+	spoken bool
+
+	net     network
+	tracker tracker
+	closing sync.WaitGroup
+}
+
+func newSession(d *Driver, desk *desk, start printer.Start, emit func(printer.Update)) *session {
+	s := &session{d: d, desk: desk, emit: emit, doc: newDocument(), state: start.State, gap: true}
+	s.log = logger{d.log}
+	s.cycle = lifecycle{
+		grace: d.grace, newID: d.newID,
+		errorFault: func(code uint32) printer.Fault { return faultOfError(code, s.state.Model) },
+		hmsFault:   func(e hmsEntry) printer.Fault { return faultOf(e, s.state.Model) },
+	}
+	now := d.now()
+	if !start.Fresh {
+		s.mem = recall(start.Memory)
+		s.kept = start.Memory
+	}
+	if !s.mem.Life.known() && !start.Fresh {
+		s.mem.Life = lifeOf(start.State)
+	}
+	s.mem.Life = s.cycle.revive(s.mem.Life, now)
+	s.state.Family, s.state.Serial = Family, d.config.Serial
+	s.state.Job = uncarried(s.state.Job)
+	s.net = newNetwork(now)
+	s.net.online = s.state.Online
+	if p := s.state.Problem; !s.net.online && p.Code != printer.ProblemDeveloperMode {
+		s.net.trouble = p // until it is known again
+	}
+	s.tracker = newTracker()
+	return s
+}
+
+// lifeOf is the life that a State without a memory tells of.
+func lifeOf(s printer.State) life {
+	return life{
+		Activity: s.Activity, Job: uncarried(s.Job), Task: s.Job.PrinterJob, Name: s.Job.Name,
+		Armed: s.Activity == printer.Printing || s.Activity == printer.Paused || s.Job.Over(),
+	}
+}
+
+// uncarried is a job without what printer.Carry adds, which is not this package's.
+func uncarried(j printer.Job) printer.Job {
+	j.PeakProgress, j.PeakLayer, j.LeastMinutes = 0, 0, printer.Opt[int]{}
+	j.Tray, j.BedHot, j.BedCooled = printer.Opt[printer.TrayRef]{}, false, false
+	return j
+}
+
+// run is the loop. Reports, commands, the end of the link and the passing of
+// time come together here, so that nothing in a session needs a lock.
+func (s *session) run(ctx context.Context) error {
+	defer s.end()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		timer.Reset(max(0, s.next().Sub(s.d.now())))
+		select {
+		case <-ctx.Done():
+			return nil
+		case o := <-s.desk.orders:
+			s.order(o, s.d.now())
+		case r := <-s.net.dialled:
+			s.connected(r, s.d.now())
+		case payload := <-s.net.inbox():
+			s.read(payload, s.d.now())
+		case <-s.net.lost():
+			s.drop(s.net.link.conn.Err(), s.d.now())
+		case <-timer.C:
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.tick(ctx, s.d.now())
+	}
+}
+
+// end closes everything and answers everybody who waits.
+func (s *session) end() {
+	s.tracker.abandon(errLost())
+	if s.net.link != nil {
+		s.hangUp()
+	}
+	if s.net.dialled != nil {
+		if r := <-s.net.dialled; r.link != nil {
+			r.link.close()
+		}
+	}
+	s.closing.Wait()
+}
+
+// hangUp closes the link without waiting for it.
+func (s *session) hangUp() {
+	l := s.net.link
+	s.net.link = nil
+	s.closing.Go(l.close) // owner: session; the next dialling and end wait for it
+}
+
+// read takes one payload.
+func (s *session) read(payload []byte, now time.Time) {
+	if s.net.link.overflow.Swap(false) {
+		s.log.Warn("reports came faster than they were read; asking for a full one")
+		s.doc, s.gap = newDocument(), true
+		s.askAll(now, overflowPause)
+	}
+	m, err := s.doc.apply(payload)
+	s.net.alive(now)
+	if err != nil {
+		s.log.Warn("report refused", "error", err, "bytes", len(payload))
+		return
+	}
+	switch m.Kind {
+	case kindReport:
+		s.report(m, m.Full || len(payload) >= wholeReport, now)
+	case kindVersion:
+		s.tracker.version(now)
+		if m.Changed {
+			s.show(now)
+		}
+	case kindAck:
+		s.acknowledged(m.Ack, now)
+	}
+}
+
+// report goes on with the life cycle and the faults after a status report.
+func (s *session) report(m message, whole bool, now time.Time) {
+	first := !s.net.delivering
+	s.heard = now
+	s.net.reported(now, whole, m.Full)
+	s.spoken = true
+	if !m.Changed && !first && !s.gap && !s.mem.Life.held() {
+		return
+	}
+	s.facts = s.doc.facts()
+	s.net.online = true
+	for more := true; more; {
+		c := cue{Start: !s.started, Gap: s.gap}
+		more = s.step(func(l life) (life, bool) { return s.cycle.step(l, s.facts, c, now) })
+		if _, ok := activityOf(s.facts.State); ok {
+			s.started = true
+		}
+		s.show(now)
+	}
+	if whole || s.net.settled(now) {
+		s.gap = false
+	}
+	if !s.gap {
+		s.mem.Episodes = follow(s.mem.Episodes, s.cycle.standing(s.facts), now)
+	}
+	s.refusedByFault(now)
+	s.show(now)
+}
+
+// step replaces the life, and sees to it that what a crash must not lose is
+// stored at once.
+func (s *session) step(move func(life) (life, bool)) bool {
+	was := s.mem.Life
+	next, more := move(was)
+	s.mem.Life = next
+	if next.Job.ID != was.Job.ID || !next.Grace.Equal(was.Grace) || !next.StopAsked.Equal(was.StopAsked) {
+		s.keep = true
+	}
+	return more
+}
+
+// show emits the picture if it is another one than before.
+func (s *session) show(now time.Time) {
+	next := s.state
+	if s.spoken {
+		next = s.doc.state(s.state)
+	}
+	next.Family, next.Serial = Family, s.d.config.Serial
+	next.Online = s.net.online
+	s.mem.Life = adopt(s.mem.Life, next.Job)
+	next.Activity, next.Job = s.mem.Life.Activity, s.mem.Life.Job
+	next.Faults = shown(s.mem.Episodes)
+	s.learnFun()
+	next.Caps.Control = s.control(next)
+	next.DeveloperMode = next.Caps.Control
+	next.Problem = s.problem(next)
+	kept := s.mem.store()
+	same := next.Equal(s.state) && kept.Version == s.kept.Version && bytes.Equal(kept.Data, s.kept.Data)
+	s.state = next
+	if same && s.net.told {
+		return
+	}
+	s.net.told = true
+	s.kept = kept
+	s.emit(printer.Update{State: next, Memory: kept, At: s.heard, Keep: s.keep})
+	s.keep = false
+	s.tracker.effects(next, s.facts)
+}
+
+// adopt takes what the document tells about the job that is under way.
+func adopt(l life, raw printer.Job) life {
+	if !l.ongoing() {
+		return l
+	}
+	j := &l.Job
+	if raw.Source != "" {
+		j.Source = raw.Source
+	}
+	if raw.PrinterJob != "" {
+		j.PrinterJob = raw.PrinterJob
+	}
+	if raw.Plate.Known {
+		j.Plate = raw.Plate
+	}
+	j.SkippedObjects = raw.SkippedObjects
+	return l
+}

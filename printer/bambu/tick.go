@@ -1,0 +1,173 @@
+package bambu
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/printwire/printwire/printer"
+)
+
+// logger is the session's log. Its own type keeps the fields of session short.
+type logger struct{ *slog.Logger }
+
+// Reasons for which the session itself ends a link.
+var (
+	errSilent = errors.New("no report for a minute")
+	errZombie = errors.New("commands are not answered although reports flow")
+)
+
+// next is when tick has something to do.
+func (s *session) next() time.Time {
+	n := &s.net
+	at := s.d.now().Add(time.Hour)
+	sooner := func(t time.Time) {
+		if !t.IsZero() && t.Before(at) {
+			at = t
+		}
+	}
+	switch {
+	case n.link == nil && n.dialled == nil:
+		sooner(n.retryAt)
+	case n.link != nil:
+		sooner(n.aliveAt.Add([]time.Duration{wakeAfter, askAfter, silentAfter}[min(n.woken, 2)]))
+		if !n.whole && n.greeted < greetings {
+			sooner(n.askedAt.Add(greetAgain * time.Duration(n.greeted)))
+		}
+		if n.whole && !n.fulls {
+			sooner(n.nextFull())
+		}
+	}
+	if n.online && !n.downSince.IsZero() {
+		sooner(n.downSince.Add(offlineAfter))
+	}
+	sooner(s.mem.Life.Grace)
+	if n.online {
+		for _, e := range s.mem.Episodes {
+			sooner(e.over())
+		}
+	}
+	sooner(s.tracker.next())
+	return at
+}
+
+// nextFull is when a full report is due although deltas flow.
+func (n *network) nextFull() time.Time {
+	at := n.fullAt
+	if n.askedAt.After(at) {
+		at = n.askedAt
+	}
+	return at.Add(safetyEvery)
+}
+
+// due tells whether t has come.
+func due(t, now time.Time) bool { return !t.IsZero() && !now.Before(t) }
+
+// tick does what is due.
+func (s *session) tick(ctx context.Context, now time.Time) {
+	n := &s.net
+	if n.link != nil {
+		s.watch(now)
+	}
+	if n.online && !n.downSince.IsZero() && due(n.downSince.Add(offlineAfter), now) {
+		if n.trouble.Code == "" {
+			n.trouble = printer.Problem{Code: printer.ProblemUnreachable, Text: "The connection to the printer was lost."}
+		}
+		s.offline(now)
+		s.show(now)
+	}
+	if due(s.mem.Life.Grace, now) {
+		s.step(func(l life) (life, bool) { return s.cycle.tick(l, s.facts, now), false })
+		s.show(now)
+	}
+	if n.online {
+		before := len(s.mem.Episodes)
+		s.mem.Episodes = expire(append([]episode(nil), s.mem.Episodes...), now)
+		if len(s.mem.Episodes) != before {
+			s.show(now)
+		}
+	}
+	if due(s.tracker.next(), now) {
+		s.unanswered(now)
+	}
+	if n.link == nil && n.dialled == nil && due(n.retryAt, now) {
+		s.connect(ctx)
+	}
+}
+
+// watch looks after a standing link: silence, greetings, the slow safety net.
+func (s *session) watch(now time.Time) {
+	n := &s.net
+	switch silence := now.Sub(n.aliveAt); {
+	case silence >= silentAfter:
+		s.silent(now)
+		return
+	case silence >= askAfter && n.woken == 1:
+		n.woken = 2
+		s.askAll(now, wakeAfter)
+	case silence >= wakeAfter && n.woken == 0:
+		n.woken = 1
+		s.ask(wakePart())
+		s.askAll(now, fullEvery)
+	}
+	switch {
+	case !n.whole && n.greeted > 0 && n.greeted < greetings && due(n.askedAt.Add(greetAgain*time.Duration(n.greeted)), now):
+		s.greet(now)
+	case n.whole && !n.fulls && due(n.nextFull(), now):
+		s.askAll(now, fullEvery)
+	}
+}
+
+// silent ends a link on which the printer has not said anything for too long.
+func (s *session) silent(now time.Time) {
+	trouble := printer.Problem{Code: printer.ProblemSilent, Text: "The printer is connected but says nothing. Switching it off and on helps, or closing other programs that are connected to it."}
+	if !s.everReported() {
+		trouble = printer.Problem{Code: printer.ProblemSerial, Text: "The printer takes the access code but says nothing under this serial. Compare the serial with the one on the printer's screen."}
+	}
+	s.net.attempts = 0
+	s.drop(errSilent, now)
+	s.net.trouble = trouble
+	s.offline(now)
+	s.show(now)
+}
+
+// greet asks for the modules and a full report.
+func (s *session) greet(now time.Time) {
+	s.net.greeted++
+	s.ask(versionPart())
+	s.ask(pushAllPart())
+	s.net.askedAt = now
+}
+
+// askAll asks for a full report unless that was done less than pause ago.
+func (s *session) askAll(now time.Time, pause time.Duration) bool {
+	if !s.net.askedAt.IsZero() && now.Sub(s.net.askedAt) < pause {
+		return false
+	}
+	s.net.askedAt = now
+	s.ask(pushAllPart())
+	return true
+}
+
+// ask sends one of the session's own questions.
+func (s *session) ask(p part) {
+	f, err := p.seal(s.tracker.sequence())
+	if err != nil {
+		s.log.Error("question not encoded", "error", err)
+		return
+	}
+	s.net.link.ask(f.payload)
+}
+
+// problem is what a person has to mend.
+func (s *session) problem(next printer.State) printer.Problem {
+	switch {
+	case !next.Online:
+		return s.net.trouble
+	case next.Caps.ReadOnly():
+		return printer.Problem{Code: printer.ProblemDeveloperMode, Text: "The printer can be read but refuses commands. Switch on LAN mode and Developer mode on its screen, then press refresh."}
+	default:
+		return printer.Problem{}
+	}
+}
