@@ -85,9 +85,18 @@ type Discovery struct {
 	sweep []sweeping
 	// resendAt is when to send everything again, zero for never; births are ignored until quietUntil.
 	resendAt, quietUntil time.Time
-	found                map[string][]byte
-	connected            int
-	buf                  []byte
+	// found are retained announcements that were read back, with the parent
+	// each names; nil when that is over.
+	found map[string]string
+	// clientsAt is when to look at the number of clients again.
+	clientsAt time.Time
+	connected int
+	prepared  bool
+	newSlugs  []string
+	stages    map[string]bool
+	buf       []byte
+
+	printerTable, unitTable []row
 
 	workers *workers
 }
@@ -110,6 +119,10 @@ func New(opts Options) *Discovery {
 		opts: opts, log: opts.Log.With("component", "discovery"), now: opts.Now,
 		wake:    make(chan struct{}, 1),
 		devices: map[string]*device{}, printers: map[string]*family{}, sets: map[string]setter{},
+		stages: map[string]bool{}, printerTable: printerRows(), unitTable: unitRows(),
+	}
+	for _, s := range opts.Stages {
+		d.stages[s] = true
 	}
 	d.workers = newWorkers(d)
 	return d

@@ -1,0 +1,239 @@
+package discovery
+
+import (
+	"bytes"
+	"maps"
+	"time"
+)
+
+const (
+	// settleWait is how long an announcement waits after the last change.
+	settleWait = 2 * time.Second
+	// firstWait is how long it waits after the device's first announcement.
+	firstWait = 5 * time.Second
+	// finalWait is after which a changed announcement is published once more:
+	// Home Assistant loses components when two differing messages meet.
+	finalWait = 5 * time.Second
+	// maxWait is how long changes can put an announcement off.
+	maxWait = 30 * time.Second
+)
+
+// announcement is where one device's discovery message stands.
+type announcement struct {
+	// told are the components that Home Assistant may know.
+	told map[string]platform
+	// gone: a person deleted the device in Home Assistant.
+	gone bool
+	// firstAt is when it was first announced in this process; sinceAt since when changes wait.
+	firstAt, sinceAt time.Time
+	// dueAt is when to publish, zero for never; final: without stubs, in full.
+	dueAt time.Time
+	final bool
+	// text is what was published last.
+	text []byte
+}
+
+// changed notes that the device's announcement is no longer what was published.
+func (a *announcement) changed(now time.Time) {
+	if a.gone {
+		return
+	}
+	if a.sinceAt.IsZero() {
+		a.sinceAt = now
+	}
+	due := now.Add(settleWait)
+	if limit := a.sinceAt.Add(maxWait); due.After(limit) {
+		due = limit
+	}
+	if first := a.firstAt.Add(firstWait); due.Before(first) {
+		due = first
+	}
+	a.dueAt, a.final = due, false
+}
+
+// announce publishes the discovery messages of devices now, and first records
+// what Home Assistant is about to know, in one transaction.
+func (d *Discovery) announce(now time.Time, devices ...*device) {
+	type ready struct {
+		dev   *device
+		text  []byte
+		kinds map[string]platform
+	}
+	var out []ready
+	records := map[string]any{}
+	for _, serial := range d.newSlugs {
+		records[slugKey+serial] = slugRecord{recordVersion, d.slugs[serial]}
+	}
+	d.newSlugs = nil
+	for _, dev := range devices {
+		if dev.gone {
+			continue
+		}
+		text, kinds := d.compose(dev, now)
+		if text == nil {
+			continue
+		}
+		if !maps.Equal(kinds, d.told[dev.id].Components) {
+			d.told[dev.id] = dev.record(kinds)
+			records[toldKey+dev.id] = d.told[dev.id]
+		}
+		out = append(out, ready{dev, text, kinds})
+	}
+	d.save(records)
+	for _, r := range out {
+		r.dev.told, r.dev.text = r.kinds, r.text
+		d.publish(d.configTopic(r.dev.id), r.text, true)
+	}
+}
+
+// compose makes the message to publish now, nil for none, and the components
+// that Home Assistant may know afterwards, and plans what follows.
+func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]platform) {
+	m := d.message(dev)
+	kinds := m.kinds()
+	final, first := dev.final, dev.firstAt.IsZero()
+	dev.dueAt, dev.sinceAt, dev.final = time.Time{}, time.Time{}, false
+	if first {
+		dev.firstAt = now
+	}
+	stubs := map[string]platform{}
+	if !final {
+		for key, p := range dev.told {
+			if kinds[key] != p {
+				stubs[key] = p
+			}
+		}
+	}
+	text, err := m.encode(stubs)
+	if err != nil {
+		d.log.Error("device not announced", "device", dev.id, "error", err)
+		return nil, nil
+	}
+	same := bytes.Equal(bytes.TrimSuffix(dev.text, []byte("\n")), text)
+	switch {
+	case final && bytes.Equal(dev.text, text):
+		// The same message, but not the same bytes: or nobody would send it.
+		text = append(text, '\n')
+	case !final && same:
+		return nil, nil
+	}
+	if !final && (len(stubs) > 0 || !first) {
+		dev.dueAt, dev.final = now.Add(finalWait), true
+	}
+	for key, p := range stubs {
+		if _, ok := kinds[key]; !ok {
+			kinds[key] = p
+		}
+	}
+	return text, kinds
+}
+
+// record is what is stored of an announced device.
+func (dev *device) record(kinds map[string]platform) told {
+	t := told{Version: recordVersion, Unit: dev.number, Topics: dev.topics, Components: kinds}
+	if dev.owner != nil {
+		t.Serial = dev.owner.serial
+	}
+	return t
+}
+
+// forget removes a device from Home Assistant and clears its topics. Stay keeps
+// in mind that a person deleted it, for when it comes back.
+func (d *Discovery) forget(id string, stay bool) {
+	t, known := d.told[id]
+	dev := d.devices[id]
+	d.unlink(dev)
+	delete(d.devices, id)
+	delete(d.told, id)
+	delete(d.kept, id)
+	pairs := map[string]any{toldKey + id: nil, keptKey + id: nil}
+	if !stay {
+		delete(d.gone, id)
+		pairs[goneKey+id] = nil
+	}
+	d.save(pairs)
+	if known {
+		d.clear(d.configTopic(id))
+	}
+	if dev != nil {
+		for i := range dev.outlets {
+			d.sweepLater(dev.outlets[i].topic)
+		}
+		return
+	}
+	for key := range t.Components {
+		topic := t.Topics + key
+		d.sweepLater(topic, topic+"/attributes", topic+"/percentage", topic+"/latest")
+	}
+}
+
+// unlink takes a device's command topics away.
+func (d *Discovery) unlink(dev *device) {
+	if dev == nil {
+		return
+	}
+	for _, topic := range dev.commands {
+		delete(d.sets, topic)
+	}
+}
+
+// deleted notes that a person deleted a device in Home Assistant: it stays
+// deleted until asked for. A printer's filament changers go with it, or Home
+// Assistant would make the printer again as their parent.
+func (d *Discovery) deleted(id string) {
+	dev := d.devices[id]
+	if _, known := d.told[id]; !known || dev == nil || dev.gone {
+		return
+	}
+	d.log.Info("device deleted in Home Assistant, stays deleted until announced again", "device", id)
+	pairs := map[string]any{}
+	hide := []*device{dev}
+	if dev.owner != nil && dev.number < 0 {
+		hide = append(hide, dev.owner.units...)
+	}
+	for _, h := range hide {
+		h.gone, h.dueAt, h.text, h.told = true, time.Time{}, nil, nil
+		d.gone[h.id] = true
+		pairs[goneKey+h.id], pairs[toldKey+h.id] = goneRecord{recordVersion}, nil
+		delete(d.told, h.id)
+	}
+	d.save(pairs)
+	for _, h := range hide[1:] {
+		d.clear(d.configTopic(h.id))
+	}
+	if dev == d.bridge {
+		// Its printers must not name it as their parent any more.
+		for _, f := range d.printers {
+			if d.shape(f.device) {
+				f.device.changed(d.now())
+			}
+		}
+		d.poke()
+	}
+}
+
+// announceAgain takes all deletions back.
+func (d *Discovery) announceAgain() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	now := d.now()
+	pairs := map[string]any{}
+	for id := range d.gone {
+		pairs[goneKey+id] = nil
+	}
+	d.save(pairs)
+	clear(d.gone)
+	devices := make([]*device, 0, len(d.devices))
+	for _, dev := range d.devices {
+		dev.gone, dev.firstAt, dev.final = false, time.Time{}, false
+		if dev.text != nil && dev.dueAt.IsZero() {
+			// What Home Assistant knows already is sent again in full.
+			dev.final = true
+		}
+		d.shape(dev)
+		devices = append(devices, dev)
+	}
+	d.announce(now, devices...)
+	d.poke()
+	return nil
+}

@@ -1,0 +1,271 @@
+package discovery
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/printwire/printwire/printer"
+)
+
+// root is the first level of all our topics.
+const root = "printwire"
+
+const statusTopic = root + "/status"
+
+// device is one device in Home Assistant: a printer, one of its filament
+// changers, or the bridge.
+type device struct {
+	// id is the object id and identifier, for ever.
+	id string
+	// topics, unique and entity are what stands before a key in topics, unique ids and entity ids.
+	topics, unique, entity string
+	// owner is the printer it belongs to; nil for the bridge.
+	owner *family
+	// number is the wire id of a filament changer, -1 for none.
+	number int
+	table  []row
+	// seen are the rows that existed once.
+	seen []bool
+	live []row
+	// head is what the announcement says about the device itself.
+	head    head
+	view    view
+	unit    printer.Unit
+	outlets []outlet
+	// commands are its command topics.
+	commands []string
+	// flushAt is when a held value is due, zero for never.
+	flushAt time.Time
+	// absentAt is since when the changer is missing while its printer reports.
+	absentAt time.Time
+	// parent is the head of the printer when the changer was last brought up to date.
+	parent head
+	announcement
+}
+
+// family is a printer's device with those of its filament changers.
+type family struct {
+	id     int
+	serial string
+	slug   string
+	snap   printer.Snapshot
+	device *device
+	units  []*device
+
+	available string
+	// documentAt is when the document was published; dirty: it is no longer the newest.
+	documentAt time.Time
+	dirty      bool
+}
+
+// topic is a topic of the printer.
+func (f *family) topic(name string) string { return root + "/" + f.serial + "/" + name }
+
+// head is the part of an announcement that is about the device. It is comparable.
+type head struct {
+	name, maker, model, hardware, software, serial, area, via string
+	readOnly                                                  bool
+	caps                                                      printer.Capabilities
+	dryLimit                                                  int
+}
+
+// validSerial tells whether a serial can be a level of a topic and part of an id.
+func validSerial(s string) bool {
+	if s == "" || len(s) > 50 {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
+			return false
+		}
+	}
+	return true
+}
+
+// newFamily makes the devices of a printer that is seen for the first time.
+func (d *Discovery) newFamily(snap printer.Snapshot) *family {
+	f := &family{id: snap.Config.ID, serial: snap.Config.Serial, slug: d.slugOf(snap.Config)}
+	id := root + "_" + f.serial
+	f.device = &device{id: id, topics: f.topic(""), unique: id + "_", entity: f.slug + "_", owner: f, number: -1, table: d.printerTable}
+	f.device.view = view{Snapshot: &f.snap, s: &f.snap.State, unit: &f.device.unit, d: d}
+	d.adopt(f.device)
+	d.printers[f.serial] = f
+	return f
+}
+
+// newUnit makes the device of a filament changer.
+func (d *Discovery) newUnit(f *family, number int) *device {
+	n := "ams_" + strconv.Itoa(number) + "_"
+	u := &device{id: f.device.unique + "ams_" + strconv.Itoa(number), topics: f.topic(n), unique: f.device.unique + n, entity: f.device.entity + n,
+		owner: f, number: number, table: d.unitTable, unit: printer.Unit{ID: number}}
+	u.view = view{Snapshot: &f.snap, s: &f.snap.State, unit: &u.unit, d: d}
+	d.adopt(u)
+	u.gone = u.gone || f.device.gone
+	f.units = append(f.units, u)
+	slices.SortFunc(f.units, func(a, b *device) int { return a.number - b.number })
+	return u
+}
+
+// newBridge makes the bridge's own device.
+func (d *Discovery) newBridge() {
+	id := d.bridgeID()
+	d.bridge = &device{id: id, topics: root + "/bridge/", unique: id + "_", entity: root + "_", number: -1, table: bridgeRows()}
+	d.bridge.view = view{Snapshot: &printer.Snapshot{}, s: &printer.State{}, unit: &printer.Unit{}, d: d}
+	d.adopt(d.bridge)
+}
+
+func (d *Discovery) bridgeID() string { return root + "_" + d.opts.InstallID }
+
+// adopt gives a new device what is remembered of it.
+func (d *Discovery) adopt(dev *device) {
+	dev.seen = make([]bool, len(dev.table))
+	dev.told = d.told[dev.id].Components
+	dev.gone = d.gone[dev.id]
+	dev.view.kept = d.kept[dev.id]
+	if dev.view.kept == nil {
+		dev.view.kept = map[string]float64{}
+		d.kept[dev.id] = dev.view.kept
+	}
+	d.devices[dev.id] = dev
+}
+
+// shape brings the device's entities up to date with its view, and tells
+// whether its announcement changed.
+func (d *Discovery) shape(dev *device) bool {
+	h := d.headOf(dev)
+	same := dev.outlets != nil && h == dev.head
+	for i := range dev.table {
+		r := &dev.table[i]
+		exists := r.exists(&dev.view)
+		switch {
+		case r.passing && exists != dev.seen[i], exists && !dev.seen[i]:
+			dev.seen[i], same = exists, false
+		}
+	}
+	if same {
+		return false
+	}
+	dev.head = h
+	dev.live = dev.live[:0]
+	for i, r := range dev.table {
+		ok := dev.seen[i]
+		if ok && r.moves && h.readOnly {
+			r, ok = r.shown()
+		}
+		if ok {
+			dev.live = append(dev.live, r)
+		}
+	}
+	d.connect(dev)
+	return true
+}
+
+// connect makes the outlets and command topics of the device's entities; values
+// already published stay known, topics no longer used are swept.
+func (d *Discovery) connect(dev *device) {
+	old := dev.outlets
+	dev.outlets = make([]outlet, 0, 2*len(dev.live))
+	for _, topic := range dev.commands {
+		delete(d.sets, topic)
+	}
+	dev.commands = dev.commands[:0]
+	for i := range dev.live {
+		r := &dev.live[i]
+		topic := dev.topics + r.key
+		if r.value != nil {
+			o := outlet{topic: topic, fill: r.value, pace: r.pace}
+			if r.platform.shows() {
+				o.none = "None"
+			}
+			dev.outlets = append(dev.outlets, o)
+		}
+		if r.part != "" {
+			o := outlet{topic: topic + "/" + r.part, fill: r.partValue}
+			if r.platform.shows() {
+				o.none = "None"
+			}
+			dev.outlets = append(dev.outlets, o)
+		}
+		if r.attributes != nil {
+			dev.outlets = append(dev.outlets, outlet{topic: topic + "/attributes", fill: r.attributes, none: "{}"})
+		}
+		if r.taken() {
+			dev.take(d, topic+"/set", setter{dev: dev, row: i})
+			if r.part != "" {
+				dev.take(d, topic+"/"+r.part+"/set", setter{dev: dev, row: i, part: r.part})
+			}
+		}
+	}
+	for _, o := range old {
+		i := slices.IndexFunc(dev.outlets, func(n outlet) bool { return n.topic == o.topic })
+		if i < 0 {
+			d.sweepLater(o.topic)
+			continue
+		}
+		dev.outlets[i].last, dev.outlets[i].at, dev.outlets[i].activity = o.last, o.at, o.activity
+	}
+}
+
+func (dev *device) take(d *Discovery, topic string, s setter) {
+	d.sets[topic] = s
+	dev.commands = append(dev.commands, topic)
+}
+
+func (d *Discovery) headOf(dev *device) head {
+	switch {
+	case dev.owner == nil:
+		return head{name: "Printwire", maker: "Printwire", model: "Bridge", software: clean(d.opts.Version, 64)}
+	case dev.number >= 0:
+		return d.unitHead(dev)
+	}
+	v := &dev.view
+	h := head{
+		name: clean(v.Config.Name, 64), maker: maker(v.Config.Family), model: clean(v.s.Model, 64), hardware: clean(v.s.Hardware, 64),
+		software: clean(v.s.Firmware, 64), serial: dev.owner.serial, area: clean(v.Config.Area, 64),
+		readOnly: v.s.Caps.ReadOnly(), caps: v.s.Caps,
+	}
+	if !d.gone[d.bridgeID()] {
+		h.via = d.bridgeID()
+	}
+	if h.name == "" {
+		h.name = h.model
+	}
+	if h.name == "" {
+		h.name = h.serial
+	}
+	return h
+}
+
+func (d *Discovery) unitHead(dev *device) head {
+	p, u := d.headOf(dev.owner.device), dev.unit
+	kind := clean(u.Kind, 64)
+	if kind == "" {
+		kind = "AMS"
+	}
+	return head{
+		name: clean(p.name+" "+kind+" "+strconv.Itoa(place(dev.number)), 80), maker: p.maker, model: kind,
+		software: clean(u.Firmware, 64), serial: clean(u.Serial, 64), area: p.area, via: dev.owner.device.id,
+		readOnly: p.readOnly, dryLimit: u.MaxDryTemperature,
+	}
+}
+
+// place is a changer's number as people count: from 1, those with one slot too.
+func place(number int) int {
+	switch {
+	case number >= 128:
+		return number - 127
+	case number == 16:
+		return 1
+	default:
+		return number + 1
+	}
+}
+
+func maker(family string) string {
+	if family == "bambu" {
+		return "Bambu Lab"
+	}
+	return ""
+}

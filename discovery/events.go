@@ -1,0 +1,115 @@
+package discovery
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/journal"
+)
+
+// staleEvent is the age from which an event is no longer told on MQTT.
+const staleEvent = time.Minute
+
+// events follows the journal: at least once, always with the same seq.
+type events struct {
+	d *Discovery
+	// origins by the event's name.
+	origins map[string]journal.Origin
+}
+
+// Follower tells the events of the journal on MQTT, as JSON for event entities
+// and as a bare name for device triggers. Events older than a minute are
+// skipped, and milestones that Home Assistant was not asked to hear of.
+func (d *Discovery) Follower() journal.Follower {
+	e := &events{d: d, origins: map[string]journal.Origin{}}
+	for _, r := range journal.Events() {
+		e.origins[r.Name] = r.Origin
+	}
+	return e
+}
+
+// Name is the follower's name for ever.
+func (e *events) Name() string { return "homeassistant" }
+
+// Cursor is the last event that was told or skipped.
+func (e *events) Cursor(context.Context) (uint64, error) { return e.d.cursor() }
+
+// Apply tells entries in order.
+func (e *events) Apply(_ context.Context, entries []journal.Entry, lost int) error {
+	if lost > 0 {
+		e.d.log.Warn("events were dropped before they could be told", "count", lost)
+	}
+	for _, entry := range entries {
+		if err := e.tell(entry); err != nil {
+			return err
+		}
+	}
+	if len(entries) == 0 {
+		return nil
+	}
+	return e.d.setCursor(entries[len(entries)-1].Seq)
+}
+
+// tell publishes one entry, or skips it.
+func (e *events) tell(entry journal.Entry) error {
+	base := e.base(entry)
+	if base == "" || e.d.now().Sub(entry.Time) > staleEvent {
+		return nil
+	}
+	data := map[string]any{}
+	if err := json.Unmarshal(entry.Data, &data); err != nil || data == nil {
+		data = map[string]any{}
+	}
+	if entry.Name == "print_progress" && !e.wanted(data) {
+		return nil
+	}
+	data["event"], data["event_type"], data["seq"] = entry.Name, entry.Name, entry.Seq
+	data["time"] = entry.Time.UTC().Format(time.RFC3339)
+	if entry.Job != "" {
+		data["job"] = entry.Job
+	}
+	b, err := json.Marshal(data)
+	if err != nil {
+		return fmt.Errorf("encode event %d: %w", entry.Seq, err)
+	}
+	for _, m := range []struct {
+		topic   string
+		payload []byte
+	}{{base + "event", b}, {base + "trigger", []byte(entry.Name)}} {
+		err := e.d.opts.Bus.Publish(m.topic, m.payload, false)
+		if fault.Is(err, fault.Invalid) {
+			e.d.log.Warn("event not told", "seq", entry.Seq, "event", entry.Name, "error", err)
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("tell event %d: %w", entry.Seq, err)
+		}
+	}
+	return nil
+}
+
+// base is what stands before "event" in the topic; "" for an event that nobody listens to.
+func (e *events) base(entry journal.Entry) string {
+	switch e.origins[entry.Name] {
+	case journal.FromPrinter:
+		if validSerial(entry.Serial) {
+			return root + "/" + entry.Serial + "/"
+		}
+	case journal.FromTariff:
+		return root + "/tariff/"
+	case journal.FromBridge:
+		return root + "/bridge/"
+	}
+	return ""
+}
+
+// wanted tells whether a milestone is one of Home Assistant's.
+func (e *events) wanted(data map[string]any) bool {
+	value, ok := data["milestone"].(float64)
+	kind := data["milestone_kind"]
+	return ok && (kind == nil || kind == "percent") && slices.Contains(e.d.opts.Milestones, int(value))
+}

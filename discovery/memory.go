@@ -1,0 +1,184 @@
+package discovery
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+)
+
+// memory is what outlives the process. All keys in the store begin with "discovery/".
+type memory struct {
+	// slugs by serial.
+	slugs map[string]string
+	// told is what was announced, by object id.
+	told map[string]told
+	// gone are the devices that a person deleted in Home Assistant.
+	gone map[string]bool
+	// kept are the numbers that people set, by object id and key.
+	kept map[string]map[string]float64
+}
+
+// told is the record of one announced device: enough to remove it without its printer.
+type told struct {
+	Version int    `json:"v"`
+	Serial  string `json:"serial,omitempty"`
+	// Unit is the wire id of a filament changer, -1 for none.
+	Unit       int                 `json:"unit"`
+	Topics     string              `json:"topics"`
+	Components map[string]platform `json:"components"`
+}
+
+type slugRecord struct {
+	Version int    `json:"v"`
+	Slug    string `json:"slug"`
+}
+
+type goneRecord struct {
+	Version int `json:"v"`
+}
+
+type keptRecord struct {
+	Version int                `json:"v"`
+	Numbers map[string]float64 `json:"numbers"`
+}
+
+const recordVersion = 1
+
+const (
+	slugKey   = "discovery/slug/"
+	toldKey   = "discovery/told/"
+	goneKey   = "discovery/gone/"
+	keptKey   = "discovery/kept/"
+	cursorKey = "discovery/cursor"
+)
+
+// remember loads what outlived the last process. A damaged record is as if it
+// were not there; it is logged.
+func (d *Discovery) remember() error {
+	d.memory = memory{slugs: map[string]string{}, told: map[string]told{}, gone: map[string]bool{}, kept: map[string]map[string]float64{}}
+	loads := []struct {
+		prefix string
+		take   func(id string, value []byte) error
+	}{
+		{slugKey, func(id string, b []byte) error {
+			var r slugRecord
+			err := json.Unmarshal(b, &r)
+			if err == nil && slugify(r.Slug) == r.Slug && r.Slug != "" {
+				d.slugs[id] = r.Slug
+			}
+			return err
+		}},
+		{toldKey, func(id string, b []byte) error {
+			var r told
+			err := json.Unmarshal(b, &r)
+			if err == nil && strings.HasPrefix(id, root+"_") {
+				d.told[id] = r
+			}
+			return err
+		}},
+		{goneKey, func(id string, _ []byte) error { d.gone[id] = true; return nil }},
+		{keptKey, func(id string, b []byte) error {
+			var r keptRecord
+			err := json.Unmarshal(b, &r)
+			if err == nil && r.Numbers != nil {
+				d.kept[id] = r.Numbers
+			}
+			return err
+		}},
+	}
+	for _, l := range loads {
+		values, err := d.opts.Store.Values(l.prefix)
+		if err != nil {
+			return fmt.Errorf("read what was announced: %w", err)
+		}
+		for key, value := range values {
+			if err := l.take(strings.TrimPrefix(key, l.prefix), value); err != nil {
+				d.log.Warn("record ignored", "key", key, "error", err)
+			}
+		}
+	}
+	return nil
+}
+
+// save writes records; a failure is logged, for what is shown matters more.
+func (d *Discovery) save(pairs map[string]any) {
+	if len(pairs) == 0 {
+		return
+	}
+	out := make(map[string][]byte, len(pairs))
+	for key, v := range pairs {
+		if v == nil {
+			out[key] = nil
+			continue
+		}
+		b, err := json.Marshal(v)
+		if err != nil {
+			d.log.Error("record not encoded", "key", key, "error", err)
+			continue
+		}
+		out[key] = b
+	}
+	if err := d.opts.Store.Put(out); err != nil {
+		d.log.Warn("what was announced is not stored", "records", len(out), "error", err)
+	}
+}
+
+// slugOf is the printer's part of its entity ids, made once and unique.
+func (d *Discovery) slugOf(c printer.Config) string {
+	if s, ok := d.slugs[c.Serial]; ok {
+		return s
+	}
+	base := slugify(c.Name)
+	if base == "" {
+		base = "printer"
+	}
+	taken := map[string]bool{root: true}
+	for s := range maps.Values(d.slugs) {
+		taken[s] = true
+	}
+	slug := base
+	for i := 2; taken[slug]; i++ {
+		slug = base + "_" + strconv.Itoa(i)
+	}
+	d.slugs[c.Serial] = slug
+	d.newSlugs = append(d.newSlugs, c.Serial)
+	return slug
+}
+
+// cursor is the event follower's place in the journal.
+type cursor struct {
+	Version int    `json:"v"`
+	Seq     uint64 `json:"seq"`
+}
+
+func (d *Discovery) cursor() (uint64, error) {
+	b, err := d.opts.Store.Value(cursorKey)
+	if fault.Is(err, fault.NotFound) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, fmt.Errorf("read the cursor of events: %w", err)
+	}
+	var c cursor
+	if err := json.Unmarshal(b, &c); err != nil {
+		// Old events are skipped anyway, so a damaged place costs nothing.
+		d.log.Warn("cursor of events ignored", "error", err)
+	}
+	return c.Seq, nil
+}
+
+func (d *Discovery) setCursor(seq uint64) error {
+	b, err := json.Marshal(cursor{recordVersion, seq})
+	if err != nil {
+		return fmt.Errorf("encode the cursor of events: %w", err)
+	}
+	if err := d.opts.Store.Put(map[string][]byte{cursorKey: b}); err != nil {
+		return fmt.Errorf("store the cursor of events: %w", err)
+	}
+	return nil
+}

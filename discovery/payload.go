@@ -1,0 +1,191 @@
+package discovery
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// message is a device discovery message. Home Assistant drops the whole device
+// when it has a top-level key that is not of its schema.
+type message struct {
+	Device       messageDevice        `json:"device"`
+	Origin       origin               `json:"origin"`
+	Availability []availability       `json:"availability"`
+	Mode         string               `json:"availability_mode"`
+	QoS          int                  `json:"qos"`
+	Components   map[string]component `json:"components"`
+}
+
+type messageDevice struct {
+	Identifiers []string `json:"identifiers"`
+	Name        string   `json:"name"`
+	Maker       string   `json:"manufacturer,omitempty"`
+	Model       string   `json:"model,omitempty"`
+	Hardware    string   `json:"hw_version,omitempty"`
+	Software    string   `json:"sw_version,omitempty"`
+	Serial      string   `json:"serial_number,omitempty"`
+	Area        string   `json:"suggested_area,omitempty"`
+	Via         string   `json:"via_device,omitempty"`
+	URL         string   `json:"configuration_url,omitempty"`
+}
+
+type origin struct {
+	Name    string `json:"name"`
+	Version string `json:"sw_version,omitempty"`
+	URL     string `json:"support_url,omitempty"`
+}
+
+type availability struct {
+	Topic string `json:"topic"`
+}
+
+// component is one entity or trigger; a stub that removes one has only the platform.
+type component struct {
+	Platform     platform       `json:"platform"`
+	UniqueID     string         `json:"unique_id,omitempty"`
+	EntityID     string         `json:"default_entity_id,omitempty"`
+	Name         string         `json:"name,omitempty"`
+	Class        string         `json:"device_class,omitempty"`
+	StateClass   string         `json:"state_class,omitempty"`
+	Unit         string         `json:"unit_of_measurement,omitempty"`
+	Icon         string         `json:"icon,omitempty"`
+	Category     category       `json:"entity_category,omitempty"`
+	Enabled      *bool          `json:"enabled_by_default,omitempty"`
+	Availability []availability `json:"availability,omitempty"`
+	StateTopic   string         `json:"state_topic,omitempty"`
+	Attributes   string         `json:"json_attributes_topic,omitempty"`
+	Command      string         `json:"command_topic,omitempty"`
+	Options      []string       `json:"options,omitempty"`
+	Min          *float64       `json:"min,omitempty"`
+	Max          *float64       `json:"max,omitempty"`
+	Step         *float64       `json:"step,omitempty"`
+	Mode         string         `json:"mode,omitempty"`
+	// Fans.
+	PercentageState   string `json:"percentage_state_topic,omitempty"`
+	PercentageCommand string `json:"percentage_command_topic,omitempty"`
+	// Updates.
+	Latest string `json:"latest_version_topic,omitempty"`
+	// Events.
+	Types []string `json:"event_types,omitempty"`
+	// Triggers.
+	Automation string `json:"automation_type,omitempty"`
+	Topic      string `json:"topic,omitempty"`
+	Type       string `json:"type,omitempty"`
+	Subtype    string `json:"subtype,omitempty"`
+	Payload    string `json:"payload,omitempty"`
+}
+
+const supportURL = "https://github.com/printwire/printwire"
+
+// message makes the device's discovery message.
+func (d *Discovery) message(dev *device) message {
+	h := dev.head
+	m := message{
+		Device: messageDevice{Identifiers: []string{dev.id}, Name: h.name, Maker: h.maker, Model: h.model, Hardware: h.hardware,
+			Software: h.software, Serial: h.serial, Area: h.area, Via: h.via, URL: pageURL(d.opts.URL)},
+		Origin:       origin{Name: root, Version: clean(d.opts.Version, 64), URL: supportURL},
+		Availability: []availability{{statusTopic}},
+		Mode:         "all", QoS: 1,
+		Components: make(map[string]component, len(dev.live)),
+	}
+	if dev.owner != nil {
+		m.Availability = append(m.Availability, availability{dev.owner.topic("availability")})
+	}
+	for i := range dev.live {
+		r := &dev.live[i]
+		m.Components[r.key] = dev.component(r)
+		for _, t := range r.types {
+			m.Components["trigger_"+t] = component{Platform: trigger, Automation: "trigger", Topic: dev.topics + "trigger", Type: "event", Subtype: t, Payload: t}
+		}
+	}
+	return m
+}
+
+// component is one row as Home Assistant wants it.
+func (dev *device) component(r *row) component {
+	topic := dev.topics + r.key
+	c := component{
+		Platform: r.platform, UniqueID: dev.unique + r.key, EntityID: string(r.platform) + "." + dev.entity + r.key, Name: r.name,
+		Class: r.class, StateClass: r.state, Unit: r.unit, Icon: r.icon, Category: r.category,
+	}
+	if r.hidden {
+		c.Enabled = new(bool)
+	}
+	if r.always && dev.owner != nil {
+		c.Availability = []availability{{statusTopic}}
+	}
+	if r.value != nil {
+		c.StateTopic = topic
+	}
+	if r.attributes != nil {
+		c.Attributes = topic + "/attributes"
+	}
+	if r.taken() {
+		c.Command = topic + "/set"
+	}
+	if r.options != nil {
+		c.Options = r.options(&dev.view)
+		if len(c.Options) == 0 {
+			c.Options, c.Class = nil, ""
+		}
+	}
+	if r.bounds != nil {
+		b := r.bounds(&dev.view)
+		c.Min, c.Max, c.Step, c.Mode = &b.min, &b.max, &b.step, "box"
+	}
+	switch r.platform {
+	case fan:
+		c.PercentageState, c.PercentageCommand = topic+"/"+r.part, topic+"/"+r.part+"/set"
+	case update:
+		c.Latest = topic + "/" + r.part
+	case event:
+		c.StateTopic, c.Types = dev.topics+"event", r.types
+	}
+	return c
+}
+
+// encode is the message as text; stubs are components to remove.
+func (m message) encode(stubs map[string]platform) ([]byte, error) {
+	if len(stubs) > 0 {
+		all := make(map[string]component, len(m.Components)+len(stubs))
+		for k, c := range m.Components {
+			all[k] = c
+		}
+		for k, p := range stubs {
+			all[k] = component{Platform: p}
+		}
+		m.Components = all
+	}
+	b, err := json.Marshal(m)
+	if err != nil {
+		return nil, fmt.Errorf("encode the discovery message of %s: %w", m.Device.Identifiers[0], err)
+	}
+	return b, nil
+}
+
+// kinds are the platforms of the message's components.
+func (m message) kinds() map[string]platform {
+	k := make(map[string]platform, len(m.Components))
+	for key, c := range m.Components {
+		k[key] = c.Platform
+	}
+	return k
+}
+
+// pageURL is an address that Home Assistant accepts for a device's page, or "".
+func pageURL(s string) string {
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "homeassistant"}, u.Scheme) {
+		return ""
+	}
+	if h := strings.ToLower(u.Hostname()); h == "localhost" {
+		return ""
+	}
+	return s
+}
+
+// configTopic is where the device is announced.
+func (d *Discovery) configTopic(id string) string { return d.opts.Prefix + "/device/" + id + "/config" }
