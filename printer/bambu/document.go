@@ -1,29 +1,271 @@
 package bambu
 
-import "github.com/printwire/printwire/printer"
+import (
+	"bytes"
+	"encoding/json"
+	"unicode/utf8"
+
+	"github.com/printwire/printwire/printer"
+)
 
 // document is what a printer has said so far, merged. It belongs to one
 // goroutine.
-type document struct{}
+type document struct {
+	parser parser
+	rules  map[string]rule
+	dark   rule
+	// members are the fields of a report that somebody reads; nothing else is kept.
+	members map[string]*member
+	// spans and pending are scratch space.
+	top, spans []span
+	pending    []change
 
-func newDocument() *document { return &document{} }
+	// round counts the reports.
+	round uint64
+	// full: a report that called itself complete has been seen.
+	full bool
+
+	versions versions
+	storage  debounce[uint32]
+	zeros    debounce[bool]
+	mapped   mapped
+}
+
+// member is a field of the report: its value, and the bytes it was last made
+// from, so that the same bytes need no second reading.
+type member struct {
+	name  string
+	form  form
+	value *node
+	raw   []byte
+	// whole: raw came in a full report.
+	whole bool
+	// round is the report that had it last.
+	round uint64
+}
+
+// change is a new value of a member, made but not yet in force.
+type change struct {
+	to    *member
+	value *node
+	raw   []byte
+}
+
+func newDocument() *document {
+	d := &document{rules: rules(), dark: darkRule(), members: fields()}
+	d.parser.keys = make(map[string]string)
+	return d
+}
 
 // apply reads one payload: it merges a report or a list of modules, and gives
 // an acknowledgement back without merging it. An error means that the payload
 // was refused as a whole, or that its outermost shape was wrong; the document
 // is then what it was. The errors are errTooLarge, errTooDeep, errNotJSON and
 // errShape (fault.Invalid), to be told apart with errors.Is.
-func (d *document) apply(payload []byte) (message, error) { return message{}, nil }
+func (d *document) apply(payload []byte) (message, error) {
+	if len(payload) > maxReport {
+		return message{}, errTooLarge
+	}
+	if !utf8.Valid(payload) {
+		payload = bytes.ToValidUTF8(payload, []byte("\uFFFD"))
+	}
+	top, err := scanObject(payload, 0, d.top[:0])
+	d.top = top[:0]
+	if err != nil {
+		if err == errNotJSON && json.Valid(payload) {
+			err = errShape
+		}
+		return message{}, err
+	}
+	var m message
+	for _, key := range []string{"print", "info", "system", "xcam", "camera", "upgrade", "pushing", "security"} {
+		body := lookup(top, key)
+		if body == nil || m.Kind != kindOther {
+			continue
+		}
+		if body[0] != '{' {
+			err = errShape
+			continue
+		}
+		if m, err = d.route(key, body, top); err != nil {
+			return message{}, err
+		}
+	}
+	for _, s := range top {
+		if m.Kind == kindOther && !json.Valid(s.raw) {
+			return message{}, errNotJSON
+		}
+	}
+	return m, err
+}
 
-// facts are what the life cycle needs of the document.
-func (d *document) facts() facts { return facts{} }
+// lookup is the value of a key, of several the last.
+func lookup(spans []span, key string) []byte {
+	var raw []byte
+	for _, s := range spans {
+		if string(s.key) == key {
+			raw = s.raw
+		}
+	}
+	return raw
+}
 
-// state maps the document onto base: everything but Online, Problem, Activity,
-// Faults, Caps.Control and what the life cycle decides of Job. Job's Progress,
-// RemainingSeconds, Layer, TotalLayers, Name, File, Source, Plate, PrinterJob
-// and SkippedObjects are raw.
-func (d *document) state(base printer.State) printer.State { return base }
+// text is a scalar's value as text.
+func text(raw []byte) string {
+	switch {
+	case len(raw) == 0 || !json.Valid(raw) || raw[0] == '{' || raw[0] == '[' || raw[0] == 'n':
+		return ""
+	case raw[0] == '"':
+		return unquoted(raw)
+	default:
+		return string(raw)
+	}
+}
+
+// route goes by the top key and the command first, and by the result second:
+// a list of modules carries a result too.
+func (d *document) route(key string, body []byte, top []span) (message, error) {
+	spans, err := scanObject(body, 1, d.spans[:0])
+	d.spans = spans[:0]
+	if err != nil {
+		return message{}, err
+	}
+	for _, s := range top {
+		if string(s.key) != key && !json.Valid(s.raw) {
+			return message{}, errNotJSON
+		}
+	}
+	command := text(lookup(spans, "command"))
+	answered := lookup(spans, "result") != nil
+	switch {
+	case key == "print" && (command == "push_status" || command == "" && !answered):
+		if fun := lookup(top, "fun"); fun != nil && lookup(spans, "fun") == nil {
+			spans = append(spans, span{key: []byte("fun"), raw: fun})
+		}
+		return d.report(spans)
+	case !json.Valid(body):
+		return message{}, errNotJSON
+	case key == "info" && command == "get_version":
+		return message{Kind: kindVersion, Changed: d.versions.read(lookup(spans, "module"))}, nil
+	case answered:
+		return message{Kind: kindAck, Ack: answer(key, command, spans, body)}, nil
+	}
+	return message{}, nil
+}
+
+func answer(top, command string, spans []span, body []byte) ack {
+	a := ack{
+		Top: top, Command: command, SequenceID: text(lookup(spans, "sequence_id")),
+		Result: text(lookup(spans, "result")), Reason: text(lookup(spans, "reason")),
+		Raw: compact(body),
+	}
+	if f, ok := parseNumber(text(lookup(spans, "err_code"))); ok {
+		a.ErrCode, _ = (&node{isNumber: true, num: f}).bits()
+	}
+	return a
+}
+
+// report merges a report. Everything is read before anything is put in force.
+func (d *document) report(spans []span) (message, error) {
+	m := message{Kind: kindReport, Full: text(lookup(spans, "msg")) == "0"}
+	d.round++
+	d.pending = d.pending[:0]
+	for _, s := range spans {
+		f := d.members[string(s.key)]
+		if f == nil {
+			if !json.Valid(s.raw) {
+				return message{}, errNotJSON
+			}
+			continue
+		}
+		if f.round == d.round {
+			d.forget(f)
+		}
+		f.round = d.round
+		if bytes.Equal(s.raw, f.raw) && (f.whole || !m.Full) {
+			continue
+		}
+		if !json.Valid(s.raw) {
+			return message{}, errNotJSON
+		}
+		d.pending = append(d.pending, change{to: f, raw: s.raw})
+	}
+	d.full = d.full || m.Full
+	m.Changed = d.commit(m.Full)
+	if m.Full && d.drop() {
+		m.Changed = true
+	}
+	if d.settle() {
+		m.Changed = true
+	}
+	return m, nil
+}
+
+// forget takes an earlier value of a key that comes twice out of the pending ones.
+func (d *document) forget(f *member) {
+	for i := range d.pending {
+		if d.pending[i].to == f {
+			d.pending[i].to = nil
+		}
+	}
+}
+
+// commit puts the pending changes in force.
+func (d *document) commit(full bool) bool {
+	changed := false
+	for _, c := range d.pending {
+		if c.to == nil {
+			continue
+		}
+		f := c.to
+		f.raw, f.whole = append(f.raw[:0], c.raw...), full
+		n := d.parser.parse(f.raw, f.value)
+		if n == nil || f.form != formNull && n.form != f.form || f.form == formNull && n.sub != nil {
+			continue
+		}
+		if v := d.merge(f, n, full); v != f.value {
+			f.value, changed = v, true
+		}
+	}
+	return changed
+}
+
+func (d *document) merge(f *member, n *node, full bool) *node {
+	if f != d.members["ams"] {
+		return fold(f.value, n, d.rules[f.name], full)
+	}
+	if dark(f.value, n) {
+		f.whole = false
+		return fold(f.value, n, d.dark, false)
+	}
+	return fold(f.value, n, d.rules["ams"], full)
+}
+
+// drop forgets what a full report lacked.
+func (d *document) drop() bool {
+	changed := false
+	for _, f := range d.members {
+		if f.value != nil && f.round != d.round {
+			f.value, f.raw, changed = nil, f.raw[:0], true
+		}
+	}
+	return changed
+}
+
+// field is the value of a field of the report, or nil.
+func (d *document) field(key string) *node {
+	if f := d.members[key]; f != nil {
+		return f.value
+	}
+	return nil
+}
 
 // signatureRequired tells whether the printer refuses unsigned commands, as
 // far as it says so itself.
-func (d *document) signatureRequired() printer.Opt[bool] { return printer.Opt[bool]{} }
+func (d *document) signatureRequired() printer.Opt[bool] {
+	fun, ok := d.field("fun").hex()
+	if !ok {
+		return printer.Opt[bool]{}
+	}
+	return printer.Some(fun>>funSignature&1 == 1)
+}
