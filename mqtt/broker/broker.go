@@ -306,7 +306,7 @@ func (b *Broker) Kick(client, reason string) error {
 		return fault.New(fault.NotFound, "client %.64q is not connected", client)
 	}
 	b.log.Info("client is disconnected", "client", client, "user", c.grant.Name, "reason", reason)
-	b.end(c, packets.ErrAdministrativeAction)
+	b.end(c, packets.ErrAdministrativeAction, true)
 	return nil
 }
 

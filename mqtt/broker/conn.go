@@ -24,7 +24,7 @@ const (
 type conn struct {
 	net.Conn          // plain, TLS or WebSocket
 	raw      net.Conn // the socket below
-	secure   bool
+	replies  bool     // TLS and WebSocket also write while they read
 	listener string
 	timeout  time.Duration
 	split    bool // guard of T13: deadlines of the two directions are apart
@@ -97,7 +97,7 @@ func (c *conn) send(p []byte) (int, error) {
 		c.abort()
 		return n, err
 	}
-	if c.secure { // TLS also writes while it reads
+	if c.replies {
 		_ = c.raw.SetWriteDeadline(time.Time{})
 	}
 	return n, nil

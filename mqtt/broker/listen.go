@@ -218,7 +218,7 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 		_ = raw.SetDeadline(time.Now().Add(b.opt.ConnectTimeout))
 	}
 	if l.TLS != nil && (l.Network == "tls" || l.Network == "wss") {
-		c.Conn, c.secure = tls.Server(raw, l.TLS), true
+		c.Conn, c.replies = tls.Server(raw, l.TLS), true
 	}
 	if l.Network == "ws" || l.Network == "wss" {
 		ws, err := upgrade(c.Conn)
@@ -227,7 +227,7 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 			_ = c.Conn.Close()
 			return
 		}
-		c.Conn = ws
+		c.Conn, c.replies = ws, true
 	}
 	err := b.server.EstablishConnection(name, c)
 	b.log.Debug("connection ended", "remote", raw.RemoteAddr().String(), "error", err)
@@ -299,7 +299,7 @@ func (b *Broker) stop() {
 			c.abort()
 			continue
 		}
-		b.end(c, packets.ErrServerShuttingDown)
+		b.end(c, packets.ErrServerShuttingDown, true)
 	}
 	if !waitUntil(&b.wg, limit) {
 		b.log.Warn("some connections did not end in time")

@@ -117,7 +117,7 @@ func (b *Broker) takeOver(c *conn) {
 	if !b.guards.stop {
 		return
 	}
-	b.end(old, packets.ErrSessionTakenOver)
+	b.end(old, packets.ErrSessionTakenOver, false)
 	t := time.NewTimer(takeOverTime)
 	defer t.Stop()
 	select { // its goroutine would remove the new client from the library's map
@@ -127,32 +127,31 @@ func (b *Broker) takeOver(c *conn) {
 }
 
 // end closes a client's connection; one of MQTT 5 that still reads is told why.
-func (b *Broker) end(c *conn, code packets.Code) {
+// In peace its own goroutine does the closing and gives it a moment to read.
+func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 	cl := c.client
-	if !cl.Closed() && cl.TryLock() { // else somebody is stuck in a write to it
-		cl.Unlock()
-		_ = c.raw.SetWriteDeadline(time.Now().Add(partingTime))
-		timer := time.AfterFunc(partingTime, c.abort) // owner: this call; stopped below
-		if cl.Properties.ProtocolVersion == 5 {
-			_ = b.server.DisconnectClient(cl, code)
-		} else {
-			// Writes what the library still has in its buffer.
-			_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingresp}})
-		}
-		if timer.Stop() {
-			c.halfClose()
-		}
+	if cl.Closed() || !cl.TryLock() { // somebody is stuck in a write to it
+		c.abort()
+		cl.Stop(code)
+		return
+	}
+	cl.Unlock()
+	_ = c.raw.SetWriteDeadline(time.Now().Add(partingTime))
+	timer := time.AfterFunc(partingTime, c.abort) // owner: this call; stopped below
+	if cl.Properties.ProtocolVersion == 5 {
+		_ = b.server.DisconnectClient(cl, code)
+	} else {
+		// Writes what the library still has in its buffer.
+		_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingresp}})
+	}
+	if timer.Stop() && peace {
+		c.draining.Store(true)
+		c.linger.Store(true)
+		_ = c.raw.SetReadDeadline(time.Now())
+		return
 	}
 	c.abort()
 	cl.Stop(code)
-}
-
-// halfClose sends the end of the stream before the socket is closed for good.
-func (c *conn) halfClose() {
-	if w, ok := c.Conn.(interface{ CloseWrite() error }); ok {
-		_ = c.raw.SetWriteDeadline(time.Now().Add(partingTime))
-		_ = w.CloseWrite()
-	}
 }
 
 // enter makes a client known: it can be listed, reached and kicked.
