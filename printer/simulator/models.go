@@ -1,0 +1,124 @@
+package simulator
+
+import "time"
+
+// model is what distinguishes one model from another on the wire.
+type model struct {
+	name, product, prefix, code string
+	firmware                    string
+	tree                        bool // the newer dialect: print.device, packed temperatures
+	full                        bool // every periodic report is full
+	omitMsg                     bool
+	fixedSequence               string // "" counts
+	namedProduct                bool   // the firmware tells its product name in get_version
+	bareGcode                   bool   // gcode_line is acknowledged without its command
+	strict                      bool   // a subscription to the request topic costs the connection
+	qos                         byte
+	clients                     int
+	printing, idle              time.Duration // between two reports
+	nozzles                     int
+	nozzleType, nozzleCode      string
+	chamber, heatedChamber      bool
+	auxFan                      bool
+	airduct                     bool
+	homeFlag                    int64
+	fun                         uint64 // with bit 29 clear; 0 where the firmware has none
+	stat                        uint64
+	ams                         []string
+	modules                     []module
+}
+
+// module is one row of get_version, beside the row of the firmware itself.
+type module struct {
+	name, product, hardware, loader, software string
+	visible                                   bool
+}
+
+// models is the table of simulated printers. A new one is a row.
+func models() []model {
+	return []model{
+		{
+			name: "A1", product: "Bambu Lab A1", prefix: "039", code: "N2S", firmware: "01.07.00.00",
+			namedProduct: true, clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
+			strict: true, nozzles: 1, nozzleType: "stainless_steel", homeFlag: 0x337d0190, ams: []string{"AMS Lite"},
+			modules: boardsOfESP("AP05", "MC02", "TH01"),
+		},
+		{
+			name: "A1 mini", product: "Bambu Lab A1 mini", prefix: "030", code: "N1", firmware: "01.07.02.00",
+			namedProduct: true, bareGcode: true, clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
+			strict: true, nozzles: 1, nozzleType: "stainless_steel", homeFlag: 0x337d0198, ams: []string{"AMS Lite"},
+			modules: boardsOfESP("AP05", "MC02", "TH03"),
+		},
+		{
+			name: "P1S", product: "Bambu Lab P1S", prefix: "01P", code: "C12", firmware: "01.08.02.00",
+			namedProduct: true, clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
+			strict: true, nozzles: 1, nozzleType: "stainless_steel", auxFan: true, homeFlag: 0x0d610188, ams: []string{"AMS"},
+			modules: boardsOfESP("AP04", "MC07", "TH09"),
+		},
+		{
+			name: "X1C", product: "Bambu Lab X1-Carbon", prefix: "00M", code: "BL-P001", firmware: "01.09.00.01",
+			tree: true, full: true, namedProduct: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
+			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HX01", chamber: true, auxFan: true,
+			homeFlag: -0x40000000 + 0x00258188, fun: 0x1183_0F9CFB, stat: 0x7A58000, ams: []string{"AMS", "AMS"},
+			modules: boardsOfLinux("MC07", "TH09"),
+		},
+		{
+			name: "P2S", product: "Bambu Lab P2S", prefix: "22E", code: "N7", firmware: "01.01.00.00",
+			tree: true, full: true, namedProduct: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
+			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HS01", chamber: true, auxFan: true, airduct: true,
+			homeFlag: -0x40000000 + 0x00258188, fun: 0x4_0187_9FFF_9CFF, stat: 0x46258008, ams: []string{"AMS 2 Pro"},
+			modules: boardsOfLinux("MC13", "TH12"),
+		},
+		{
+			name: "H2S", product: "Bambu Lab H2S", prefix: "093", code: "O1S", firmware: "01.01.00.00",
+			tree: true, full: true, namedProduct: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
+			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HS01", chamber: true, heatedChamber: true, auxFan: true,
+			airduct: true, homeFlag: -0x40000000 + 0x00258188, fun: 0x4_0187_9FFF_9CFF, stat: 0x46258008,
+			ams: []string{"AMS 2 Pro"}, modules: boardsOfLinux("MC11", "TH10"),
+		},
+		{
+			name: "H2D", product: "Bambu Lab H2D", prefix: "094", code: "O1D", firmware: "01.03.00.00",
+			tree: true, full: true, fixedSequence: "2021", namedProduct: true, qos: 1, clients: 4,
+			printing: 1500 * time.Millisecond, idle: 1500 * time.Millisecond, nozzles: 2, nozzleType: "HH05",
+			nozzleCode: "HH05", chamber: true, heatedChamber: true, auxFan: true, airduct: true,
+			homeFlag: -0x40000000 + 0x00278188, fun: 0x4027EF18FFF9CB7, stat: 0x640258000,
+			ams: []string{"AMS 2 Pro", "AMS 2 Pro", "AMS HT"}, modules: boardsOfLinux("MC09", "TH08"),
+		},
+	}
+}
+
+func boardsOfESP(esp, motion, head string) []module {
+	return []module{
+		{name: "esp32", hardware: esp, loader: "00.00.00.00", software: "01.16.39.07"},
+		{name: "mc", hardware: motion, loader: "00.00.00.32", software: "00.01.30.07"},
+		{name: "th", hardware: head, loader: "00.00.00.26", software: "00.00.07.69"},
+	}
+}
+
+func boardsOfLinux(motion, head string) []module {
+	return []module{
+		{name: "ahb", product: "AMS Hub", hardware: "AHB02", loader: "00.00.00.21", software: "02.04.09.74", visible: true},
+		{name: "mc", hardware: motion, loader: "00.00.00.28", software: "00.00.32.89"},
+		{name: "mc-sub", hardware: "N/A", loader: "00.00.00.00", software: "00.00.32.89"},
+		{name: "th", hardware: head, loader: "00.00.00.14", software: "00.00.07.12"},
+		{name: "ap", hardware: "AP05", loader: "00.00.01.08", software: "00.00.50.76"},
+	}
+}
+
+// amsKind is one type of AMS unit.
+type amsKind struct {
+	name, module, prefix, product, hardware, software string
+	bits                                              int // low four bits of info
+	slots                                             int
+	sensors, dries                                    bool
+	first                                             int // wire id of the first one
+}
+
+func amsKinds() []amsKind {
+	return []amsKind{
+		{name: "AMS", module: "ams", prefix: "006", product: "AMS", hardware: "AMS08", software: "00.01.06.62", bits: 1, slots: 4, sensors: true},
+		{name: "AMS Lite", module: "ams_f1", prefix: "03C", product: "AMS Lite", hardware: "AMS_F102", software: "00.00.08.15", bits: 2, slots: 4},
+		{name: "AMS 2 Pro", module: "n3f", prefix: "19C", product: "AMS 2 Pro", hardware: "N3F05", software: "04.00.21.87", bits: 3, slots: 4, sensors: true, dries: true},
+		{name: "AMS HT", module: "n3s", prefix: "19F", product: "AMS HT", hardware: "N3S05", software: "04.00.21.86", bits: 4, slots: 1, sensors: true, dries: true, first: 128},
+	}
+}
