@@ -65,7 +65,6 @@ type Auth struct {
 	users  atomic.Pointer[map[string]*account]
 	proofs proofs
 	hasher chan struct{} // holds one token: one password hash at a time
-	dummy  passwordHash
 }
 
 // New makes an Auth. It reads and starts nothing.

@@ -38,7 +38,7 @@ func (a *Auth) MQTT(user string, password secret.Text, client, remote string) (M
 		r.RetryAfter = wait
 		return MQTTGrant{}, r
 	}
-	hash := a.dummy // of nobody: an unknown name takes as long as a known one
+	hash := nobody() // an unknown name takes as long as a known one
 	if u != nil && u.plain == "" {
 		hash = u.hash
 	}

@@ -54,6 +54,14 @@ func newPasswordHash(random io.Reader, password secret.Text) (passwordHash, erro
 	return h, nil
 }
 
+// nobody is a hash with the usual costs that no password has.
+func nobody() passwordHash {
+	return passwordHash{
+		memory: hashMemory, time: hashTime, threads: hashThreads,
+		salt: make([]byte, saltBytes), sum: make([]byte, hashBytes),
+	}
+}
+
 func (h passwordHash) of(password secret.Text, width int) []byte {
 	return argon2.IDKey([]byte(password.Reveal()), h.salt, h.time, h.memory, h.threads, uint32(width))
 }

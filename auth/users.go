@@ -89,9 +89,6 @@ func (a *Auth) loadUsers() error {
 			return err
 		}
 	}
-	if a.dummy, err = newPasswordHash(a.o.Random, "nobody"); err != nil {
-		return err
-	}
 	a.users.Store(&users)
 	return nil
 }

@@ -1,10 +1,18 @@
 package client
 
 import (
+	"bytes"
 	"crypto/tls"
+	"errors"
+	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"sync"
 	"time"
 
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/mqtt"
 	"github.com/printwire/printwire/secret"
 )
@@ -43,15 +51,256 @@ type BusOptions struct {
 
 	// OnConnect is told of each connection and loss; it must return at once.
 	OnConnect func(up bool)
-	Log       *slog.Logger
+	Log       *slog.Logger     // silent
 	Now       func() time.Time // time.Now
-	Random    func() float64   // math/rand/v2
-	Link      LinkTimes
+	Random    func() float64   // in [0, 1)
+	// Times is the patience of the connection; LinkOptions has the defaults.
+	Times LinkTimes
 }
 
-// LinkTimes are the patience of the connection; see LinkOptions for the defaults.
+// LinkTimes are the durations of LinkOptions.
 type LinkTimes struct {
 	Keepalive, PingTimeout, ConnectTimeout, WriteTimeout time.Duration
 }
 
-var _ = mqtt.MaxPayload
+// resendGap is how far apart two Resend must be to count as two.
+const resendGap = 10 * time.Second
+
+// Bus is an mqtt.Bus over somebody else's broker. What is published before or
+// between connections is kept as far as it must be and sent later.
+type Bus struct {
+	o       BusOptions
+	targets []target
+	wake    chan struct{}
+	active  sync.WaitGroup // goroutines of subscribers
+
+	mu          sync.Mutex
+	out         outbox
+	echo        echoes
+	subscribers []*subscriber
+	filters     map[string]filterState
+	connected   bool
+	connects    uint64
+	lastError   string
+	resent      time.Time // when everything was last begun to be sent again
+	lostBefore  uint64    // deliveries dropped by subscribers that are gone
+}
+
+// filterState is what the broker knows of a filter.
+type filterState uint8
+
+const (
+	filterWanted   filterState = iota // to be asked for
+	filterAsked                       // being asked for
+	filterSettled                     // granted or refused
+	filterUnwanted                    // to be given up
+	filterLeft                        // being given up
+)
+
+var _ mqtt.Bus = (*Bus)(nil)
+
+// NewBus makes a Bus; Run connects it. fault.Invalid: all that is wrong with
+// the options, each with its field.
+func NewBus(o BusOptions) (*Bus, error) {
+	if o.Settle <= 0 {
+		o.Settle = 2 * time.Second
+	}
+	if o.ResendRate <= 0 {
+		o.ResendRate = 200
+	}
+	if o.MaxEvents <= 0 {
+		o.MaxEvents = 1000
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Random == nil {
+		o.Random = rand.Float64
+	}
+	o.Log = o.Log.With("component", "mqtt.client")
+	b := &Bus{
+		o: o, wake: make(chan struct{}, 1), out: newOutbox(o.MaxEvents), echo: newEchoes(),
+		filters: make(map[string]filterState),
+	}
+	var problems []error
+	if len(o.Addresses) == 0 {
+		problems = append(problems, fault.New(fault.Invalid, "expected an address such as mqtt://192.168.1.2:1883").At("address"))
+	}
+	for _, address := range o.Addresses {
+		t, err := parseTarget(address, o.TLS)
+		if err != nil {
+			problems = append(problems, fmt.Errorf("address: %w", err))
+			continue
+		}
+		b.targets = append(b.targets, t)
+	}
+	if o.ClientID == "" || len(o.ClientID) > 64 {
+		problems = append(problems, fault.New(fault.Invalid, "expected 1 to 64 bytes").At("client_id"))
+	}
+	if o.Will != nil {
+		if err := publishable(o.Will.Topic, o.Will.Payload); err != nil {
+			problems = append(problems, fmt.Errorf("will: %w", err))
+		}
+	}
+	if o.First != "" {
+		if err := mqtt.ValidFilter(o.First); err != nil {
+			problems = append(problems, fmt.Errorf("first: %w", err))
+		}
+	}
+	return b, errors.Join(problems...)
+}
+
+// publishable tells whether we may send this message.
+func publishable(topic string, payload []byte) error {
+	if err := mqtt.ValidTopic(topic); err != nil {
+		return err
+	}
+	switch {
+	case strings.HasPrefix(topic, "$"):
+		return fault.New(fault.Invalid, "topic %.64q belongs to the broker", topic)
+	case len(payload) > mqtt.MaxPayload:
+		return fault.New(fault.Invalid, "payload of %d bytes, at most %d are sent", len(payload), mqtt.MaxPayload)
+	}
+	return nil
+}
+
+// Publish queues a message. A retained value is sent at QoS 0, because it is
+// sent again after each loss; everything else at QoS 1 until it is acknowledged.
+func (b *Bus) Publish(topic string, payload []byte, retain bool) error {
+	if err := publishable(topic, payload); err != nil {
+		return err
+	}
+	b.mu.Lock()
+	if retain {
+		b.out.put(topic, payload)
+	} else {
+		b.out.event(topic, payload)
+	}
+	b.mu.Unlock()
+	b.signal()
+	return nil
+}
+
+// Clear queues the removal of retained values, ours or others'.
+func (b *Bus) Clear(topics ...string) error {
+	for _, topic := range topics {
+		if err := publishable(topic, nil); err != nil {
+			return err
+		}
+	}
+	b.mu.Lock()
+	for _, topic := range topics {
+		b.out.put(topic, nil)
+	}
+	b.mu.Unlock()
+	b.signal()
+	return nil
+}
+
+// Subscribe asks the broker for filter, now and after each reconnect, when its
+// retained messages come again. Our own messages are left out.
+func (b *Bus) Subscribe(filter string, fn func(mqtt.Message)) (stop func(), err error) {
+	if err := mqtt.ValidFilter(filter); err != nil {
+		return nil, err
+	}
+	s := &subscriber{filter: filter, fn: fn, active: &b.active}
+	b.mu.Lock()
+	b.subscribers = append(b.subscribers, s)
+	b.filters[filter] = filterWanted
+	b.mu.Unlock()
+	b.signal()
+	return sync.OnceFunc(func() { b.unsubscribe(s) }), nil
+}
+
+func (b *Bus) unsubscribe(s *subscriber) {
+	s.stop()
+	b.mu.Lock()
+	b.subscribers = slices.DeleteFunc(slices.Clone(b.subscribers), func(o *subscriber) bool { return o == s })
+	b.lostBefore += s.lost()
+	if !slices.ContainsFunc(b.subscribers, func(o *subscriber) bool { return o.filter == s.filter }) {
+		b.filters[s.filter] = filterUnwanted
+	}
+	b.mu.Unlock()
+	b.signal()
+}
+
+// Resend sends every retained value again, at ResendRate, those that match
+// First before the others. Within 10 s of the last time it does nothing.
+func (b *Bus) Resend() {
+	b.mu.Lock()
+	now := b.o.Now()
+	due := b.connected && now.Sub(b.resent) >= resendGap
+	if due {
+		b.resent = now
+		b.out.restart(b.o.First)
+	}
+	b.mu.Unlock()
+	if due {
+		b.signal()
+	}
+}
+
+// signal wakes Run.
+func (b *Bus) signal() {
+	select {
+	case b.wake <- struct{}{}:
+	default:
+	}
+}
+
+// deliver hands a message of the broker to the subscribers; it never waits.
+func (b *Bus) deliver(m mqtt.Message) {
+	b.mu.Lock()
+	subscribers := b.subscribers
+	ours := b.echo.ours(m.Topic, m.Payload, b.o.Now())
+	if h := b.out.held[m.Topic]; m.Retain && h != nil && !h.cleared && bytes.Equal(h.payload, m.Payload) {
+		ours = true
+	}
+	b.mu.Unlock()
+	if ours {
+		return
+	}
+	for _, s := range subscribers {
+		if mqtt.Match(s.filter, m.Topic) {
+			s.push(m)
+		}
+	}
+}
+
+// Connected tells whether the broker has us.
+func (b *Bus) Connected() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.connected
+}
+
+// BusStats are figures for people.
+type BusStats struct {
+	Connected bool
+	// Connects counts connections that were made.
+	Connects uint64
+	// LastError is why there is no connection, "" while there is one.
+	LastError string
+	// Retained are the values we hold, Waiting what is not sent yet.
+	Retained, Waiting int
+	// EventsDropped never reached the broker, DeliveriesDropped not their subscriber.
+	EventsDropped, DeliveriesDropped uint64
+}
+
+// Stats are the figures now.
+func (b *Bus) Stats() BusStats {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	s := BusStats{
+		Connected: b.connected, Connects: b.connects, LastError: b.lastError,
+		Retained: len(b.out.held), Waiting: len(b.out.values) + len(b.out.events),
+		EventsDropped: b.out.dropped, DeliveriesDropped: b.lostBefore,
+	}
+	for _, o := range b.subscribers {
+		s.DeliveriesDropped += o.lost()
+	}
+	return s
+}

@@ -17,6 +17,7 @@ const (
 	packetSuback   = 9
 	packetUnsuback = 11
 	packetPingresp = 13
+	packetGoodbye  = 14
 )
 
 // readBuffer is what one read of the socket takes: a small report with its
@@ -30,8 +31,8 @@ type guard struct {
 	in *bufio.Reader
 
 	maxPacket int
-	filters   int // the most return codes a SUBACK may carry
-	maxQoS    byte
+	filters   int  // the most return codes a SUBACK may carry
+	skip      bool // leave out messages that are too large instead of ending the link
 	write     time.Duration
 	failed    func(error) // told of the first failure that is not our own Close
 
@@ -48,7 +49,7 @@ type guard struct {
 func newGuard(conn net.Conn, o linkOptions, failed func(error)) *guard {
 	return &guard{
 		Conn: conn, in: bufio.NewReaderSize(conn, readBuffer),
-		maxPacket: o.MaxPacket, filters: max(1, len(o.Subscribe)), maxQoS: o.qos,
+		maxPacket: o.MaxPacket, filters: max(1, len(o.Subscribe)), skip: o.skipLarge,
 		write: o.WriteTimeout, failed: failed, closed: make(chan struct{}),
 	}
 }
@@ -58,7 +59,7 @@ func (g *guard) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	if g.err == nil && len(g.head) == 0 && g.rest == 0 {
+	for g.err == nil && len(g.head) == 0 && g.rest == 0 {
 		g.err = g.nextFrame()
 	}
 	if len(g.head) > 0 {
@@ -103,6 +104,11 @@ func (g *guard) nextFrame() error {
 			return fault.New(fault.Invalid, "packet has a malformed length")
 		}
 	}
+	if g.skip && g.greeted && first>>4 == packetPublish && len(g.head)+length > g.maxPacket {
+		g.head = nil
+		_, err := g.in.Discard(length)
+		return err
+	}
 	if err := g.judge(first, length); err != nil {
 		g.head = nil
 		return err
@@ -111,10 +117,11 @@ func (g *guard) nextFrame() error {
 	return nil
 }
 
-// judge refuses what the library would mishandle: bodies too short for their
-// type, more return codes than filters, deliveries nobody asked for.
+// judge refuses what the library would mishandle: bodies that do not fit their
+// type, more return codes than filters, deliveries at a QoS nobody asked for
+// (the library keeps those until somebody completes them).
 func (g *guard) judge(first byte, length int) error {
-	kind, qos := first>>4, first>>1&3
+	kind := first >> 4
 	if len(g.head)+length > g.maxPacket {
 		return fault.New(fault.Invalid, "packet of %d bytes, at most %d are accepted", len(g.head)+length, g.maxPacket)
 	}
@@ -126,13 +133,16 @@ func (g *guard) judge(first byte, length int) error {
 	case packetConnack:
 		g.greeted, fits = true, length == 2 && g.knownCode()
 	case packetPublish:
-		fits = qos <= g.maxQoS && length >= 3
+		fits = first&0x06 == 0 && length >= 3
 	case packetPuback, packetUnsuback:
 		fits = length == 2
 	case packetSuback:
 		fits = length >= 3 && length <= 2+g.filters
 	case packetPingresp:
 		fits = length == 0
+	}
+	if kind == packetGoodbye {
+		return fault.New(fault.Offline, "the peer ended the session")
 	}
 	if !fits {
 		return fault.New(fault.Invalid, "malformed packet of type %d with %d bytes", kind, length)

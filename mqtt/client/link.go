@@ -56,7 +56,7 @@ type linkOptions struct {
 	dial      func(ctx context.Context) (net.Conn, error)
 	onMessage func(mqtt.Message)
 	will      *Will
-	qos       byte // of subscriptions
+	skipLarge bool
 }
 
 // Link is one connection to one peer. It ends once, by loss or by Close.
@@ -107,7 +107,7 @@ func dialLink(ctx context.Context, o linkOptions) (*Link, error) {
 		_ = l.conn.Close()
 		return nil, err
 	}
-	if err := l.subscribe(ctx, o.qos, o.Subscribe...); err != nil {
+	if err := l.subscribe(ctx, o.Subscribe...); err != nil {
 		l.Close()
 		return nil, err
 	}
@@ -190,13 +190,15 @@ func (l *Link) login(ctx context.Context) error {
 	}
 }
 
-func (l *Link) subscribe(ctx context.Context, qos byte, filters ...string) error {
+// subscribe asks for QoS 0: the session does not outlive the connection, and
+// within it TCP loses nothing.
+func (l *Link) subscribe(ctx context.Context, filters ...string) error {
 	if len(filters) == 0 {
 		return nil
 	}
 	wanted := make(map[string]byte, len(filters))
 	for _, f := range filters {
-		wanted[f] = qos
+		wanted[f] = 0
 	}
 	t := l.client.SubscribeMultiple(wanted, nil).(*paho.SubscribeToken)
 	if err := l.wait(ctx, t, l.write); err != nil {
