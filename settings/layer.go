@@ -164,3 +164,8 @@ func Flags(values map[string]string) Layer {
 	}
 	return l
 }
+
+// Broken is a layer from a source that could not be read at all.
+func Broken(source, message string) Layer {
+	return Layer{source: source, problems: []Problem{{Source: source, Message: message}}}
+}

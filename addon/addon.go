@@ -1,0 +1,112 @@
+// Package addon owns what is true only inside Home Assistant, where the
+// program runs as an app ("add-on"): its options, its token, its ingress, and
+// which broker to use. It keeps no connection and reads no file itself.
+package addon
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/netip"
+	"regexp"
+	"strings"
+
+	"github.com/printwire/printwire/secret"
+	"github.com/printwire/printwire/settings"
+)
+
+// The fixed facts of an app.
+const (
+	// DataFolder is the app's own folder, kept over updates.
+	DataFolder = "/data"
+	// OptionsFile holds what the user set in Home Assistant.
+	OptionsFile = "/data/options.json"
+	// IngressListen is where Home Assistant's proxy reaches our pages.
+	IngressListen = ":8099"
+	// IngressPeer is the only address that the proxy comes from.
+	IngressPeer = "172.30.32.2"
+)
+
+var ingressPath = regexp.MustCompile(`^/api/hassio_ingress/[A-Za-z0-9_-]+$`)
+
+// Token is the Supervisor's token from an environment as os.Environ gives it,
+// and whether there is one: then the program runs as an app.
+func Token(environ []string) (secret.Text, bool) {
+	for _, pair := range environ {
+		if value, ok := strings.CutPrefix(pair, "SUPERVISOR_TOKEN="); ok && value != "" {
+			return secret.Text(value), true
+		}
+	}
+	return "", false
+}
+
+// FromIngress tells whether a request's peer is Home Assistant's proxy.
+func FromIngress(remote string) bool {
+	peer, err := netip.ParseAddrPort(remote)
+	return err == nil && peer.Addr().Unmap().String() == IngressPeer
+}
+
+// IngressPath is the value of X-Ingress-Path, or "" when it cannot be one.
+func IngressPath(value string) string {
+	if ingressPath.MatchString(value) {
+		return value
+	}
+	return ""
+}
+
+// option is one option of the app's manifest and the setting it stands for.
+type option struct{ name, path string }
+
+// options is the table of the app's options, as the manifest shows them. The
+// manifest's schema allows little nesting, hence flat names.
+func options() []option {
+	return []option{
+		{"printers", "printers"},
+		{"users", "mqtt.users"},
+		{"mqtt_mode", "mqtt.mode"},
+		{"mqtt_host", "mqtt.external.host"},
+		{"mqtt_port", "mqtt.external.port"},
+		{"mqtt_user", "mqtt.external.user"},
+		{"mqtt_password", "mqtt.external.password"},
+		{"mqtt_tls", "mqtt.external.tls"},
+		{"milestones", "milestones"},
+		{"discovery_prefix", "homeassistant.discovery_prefix"},
+		{"log_level", "log.level"},
+	}
+}
+
+// Options is the layer of settings that options.json makes. Empty values count
+// as not set, so that they do not hide the settings file.
+func Options(data []byte) settings.Layer {
+	const source = "options.json"
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var given map[string]any
+	if err := dec.Decode(&given); err != nil {
+		return settings.Broken(source, "is not a JSON object")
+	}
+	tree, names := map[string]any{}, map[string]string{}
+	for _, o := range options() {
+		names[o.path] = o.name
+		if value, ok := given[o.name]; ok {
+			put(tree, strings.Split(o.path, "."), value)
+			delete(given, o.name)
+		}
+	}
+	// What is left is unknown; settings says so.
+	for name, value := range given {
+		tree["option "+name], names["option "+name] = value, name
+	}
+	return settings.Values(source, tree, names)
+}
+
+func put(tree map[string]any, path []string, value any) {
+	for ; len(path) > 1; path = path[1:] {
+		next, ok := tree[path[0]].(map[string]any)
+		if !ok {
+			next = map[string]any{}
+			tree[path[0]] = next
+		}
+		tree = next
+	}
+	tree[path[0]] = value
+}
