@@ -6,6 +6,9 @@ package addon
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
 	"net/netip"
 	"regexp"
 	"strings"
@@ -74,14 +77,27 @@ func options() []option {
 	}
 }
 
-// Options is the layer of settings that options.json makes. Empty values count
-// as not set, so that they do not hide the settings file.
-func Options(data []byte) settings.Layer {
+// Options is the layer of settings that the options file makes, read with
+// read. A file that is not there makes an empty layer.
+func Options(file string, read func(string) ([]byte, error)) (settings.Layer, error) {
+	data, err := read(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return decode([]byte("{}")), nil
+	}
+	if err != nil {
+		return settings.Layer{}, fmt.Errorf("read the app's options: %w", err)
+	}
+	return decode(data), nil
+}
+
+// decode is the layer that a text of options makes. Empty values count as not
+// set, so that they do not hide the settings file.
+func decode(data []byte) settings.Layer {
 	const source = "options.json"
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	var given map[string]any
-	if err := dec.Decode(&given); err != nil {
+	if err := dec.Decode(&given); err != nil || given == nil || dec.More() {
 		return settings.Broken(source, "is not a JSON object")
 	}
 	tree, names := map[string]any{}, map[string]string{}

@@ -44,6 +44,16 @@ func load(t *testing.T, name string, into any) {
 	}
 }
 
+// options is the layer that a text of options makes.
+func options(t *testing.T, data []byte) settings.Layer {
+	t.Helper()
+	l, err := addon.Options(addon.OptionsFile, func(string) ([]byte, error) { return data, nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
 func readManifest(t *testing.T) manifest {
 	t.Helper()
 	var m manifest
@@ -97,7 +107,7 @@ func TestManifest_TheDefaultOptionsAreGoodSettings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := settings.Load(addon.Options(data))
+	s, err := settings.Load(options(t, data))
 	if err != nil {
 		t.Fatalf("the default options are refused: %v", err)
 	}
@@ -152,7 +162,7 @@ func TestManifest_EveryRuleOfTheSchemaReachesASetting(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := settings.Load(addon.Options(data))
+	s, err := settings.Load(options(t, data))
 	if err != nil {
 		t.Fatalf("options with every name set are refused: %v", err)
 	}

@@ -8,9 +8,9 @@ import (
 
 // Server is an HTTP server for a handler with limits on everything a slow or
 // hostile client could stretch. The caller listens, serves and shuts down.
-func Server(addr string, h http.Handler, log *slog.Logger) *http.Server {
+func Server(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Addr: addr, Handler: h,
+		Handler:           h,
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		WriteTimeout:      30 * time.Second,
