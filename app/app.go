@@ -1,0 +1,249 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/printwire/printwire/archive"
+	"github.com/printwire/printwire/auth"
+	"github.com/printwire/printwire/bridge"
+	"github.com/printwire/printwire/discovery"
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/settings"
+	"github.com/printwire/printwire/storage"
+)
+
+// databaseName is the one file in the data folder that matters.
+const databaseName = "printwire.db"
+
+// ErrRestart is what Run returns when a person asked for a restart.
+var ErrRestart = errors.New("restart asked for")
+
+// Options is what a program is made of.
+type Options struct {
+	Settings settings.Settings
+	// Data is the data folder; it is made when missing.
+	Data    string
+	Version string
+	Log     *slog.Logger
+	// Level changes how much is logged; nil leaves that out.
+	Level *slog.LevelVar
+	// Now is the clock; nil is time.Now.
+	Now func() time.Time
+	// Token is the Supervisor's token in the Home Assistant app, else "".
+	Token string
+}
+
+// App is the whole program. Make one with New, run it once with Run.
+type App struct {
+	settings settings.Settings
+	data     string
+	version  string
+	log      *slog.Logger
+	level    *slog.LevelVar
+	now      func() time.Time
+	install  string
+
+	store     *storage.Store
+	auth      *auth.Auth
+	brokers   brokers
+	bridge    *bridge.Bridge
+	discovery *discovery.Discovery
+	recorder  *archive.Recorder
+	api       http.Handler
+
+	socket net.Listener
+	web    net.Listener
+	again  chan struct{}
+}
+
+// New makes all parts. It opens the database, whose lock shows that no other
+// process uses the data folder, and starts nothing. fault.Conflict: another
+// process does. A failed New leaves nothing open.
+func New(ctx context.Context, o Options) (_ *App, err error) {
+	a := &App{
+		settings: o.Settings, data: o.Data, version: o.Version, log: o.Log, level: o.Level, now: o.Now,
+		again: make(chan struct{}, 1),
+	}
+	if a.now == nil {
+		a.now = time.Now
+	}
+	if err := os.MkdirAll(a.data, 0o700); err != nil {
+		return nil, fmt.Errorf("making the data folder: %w", err)
+	}
+	path := filepath.Join(a.data, databaseName)
+	if a.store, err = storage.Open(ctx, storage.Options{Path: path, Log: a.log, Now: a.now}); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.store.Close())
+		}
+	}()
+	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openPrinters, a.openDiscovery, a.openAPI} {
+		if err := step(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+// newID makes a ULID.
+func (a *App) newID() string { return ulid.Make().String() }
+
+// identify reads the id of this installation, or makes it.
+func (a *App) identify(context.Context) error {
+	kv := a.store.KV("installation")
+	id, err := kv.Value("id")
+	if fault.Is(err, fault.NotFound) {
+		raw := make([]byte, 4)
+		_, _ = rand.Read(raw)
+		id = []byte(hex.EncodeToString(raw))
+		err = kv.Put(map[string][]byte{"id": id})
+	}
+	if err != nil {
+		return fmt.Errorf("reading the installation's id: %w", err)
+	}
+	a.install = string(id)
+	return nil
+}
+
+func (a *App) openAuth(context.Context) error {
+	users := make([]auth.User, 0, len(a.settings.MQTT.Users))
+	for _, u := range a.settings.MQTT.Users {
+		users = append(users, auth.User{Name: u.Name, Password: u.Password, Topics: topics(u.Topics)})
+	}
+	a.auth = auth.New(auth.Options{
+		Store: a.store.KV("auth"), Log: a.log, Now: a.now, NewID: a.newID, Users: users,
+		Prefix: "printwire", DiscoveryPrefix: a.settings.HomeAssistant.DiscoveryPrefix,
+		Serial: a.serial, Revoked: a.revoked,
+	})
+	if err := a.auth.Load(); err != nil {
+		return fmt.Errorf("reading keys and users: %w", err)
+	}
+	return nil
+}
+
+// topics are the rules that a login's filters in the settings stand for: each
+// for both directions, or for the one that is named before it; nil for none.
+func topics(filters []string) []auth.TopicRule {
+	var rules []auth.TopicRule
+	for _, text := range filters {
+		rule := auth.TopicRule{Filter: text, Access: auth.ReadWriteTopic}
+		for _, access := range []auth.Access{auth.ReadTopic, auth.WriteTopic} {
+			if filter, ok := strings.CutPrefix(text, string(access)+" "); ok {
+				rule = auth.TopicRule{Filter: strings.TrimSpace(filter), Access: access}
+			}
+		}
+		rules = append(rules, rule)
+	}
+	return rules
+}
+
+// serial is the serial of a printer id.
+func (a *App) serial(id int) (string, bool) {
+	if a.bridge == nil {
+		return "", false
+	}
+	s, err := a.bridge.Snapshot(id)
+	return s.Config.Serial, err == nil
+}
+
+// revoked ends the MQTT sessions of a login that lost its rights.
+func (a *App) revoked(name string) {
+	b := a.brokers.embedded
+	if b == nil {
+		return
+	}
+	for _, s := range b.Sessions() {
+		if s.User != name {
+			continue
+		}
+		if err := b.Kick(s.Client, "the login was revoked"); err != nil {
+			a.log.Warn("ending a revoked session failed", "client", s.Client, "error", err)
+		}
+	}
+}
+
+func (a *App) openBus(context.Context) (err error) {
+	a.brokers, err = a.openBrokers(mode(a.settings.MQTT))
+	return err
+}
+
+// openPrinters makes the bridge with the printers of the settings, then those
+// that were added at run time.
+func (a *App) openPrinters(ctx context.Context) error {
+	a.bridge = bridge.New(bridge.Options{Store: a.store, Open: a.openDriver, Marks: a.marks, Log: a.log, Now: a.now})
+	a.recorder = archive.New(a.store.Archive())
+	for i, p := range a.settings.Printers {
+		_, err := a.bridge.Add(ctx, printer.Config{
+			Name: p.Name, Family: p.Family, Host: p.Host, Port: p.Port, Serial: p.Serial, AccessCode: p.AccessCode,
+			Certificate: p.Certificate, Roots: p.Roots, Area: p.Area, Managed: true,
+		})
+		if err != nil {
+			return fmt.Errorf("printers[%d]: %w", i, err)
+		}
+	}
+	return a.bridge.Restore(ctx)
+}
+
+// marks are the milestones that anyone wants.
+func (a *App) marks() printer.Marks { return printer.Marks{Percent: a.settings.Milestones} }
+
+func (a *App) openDiscovery(context.Context) error {
+	a.discovery = discovery.New(discovery.Options{
+		Bus: a.brokers.bus, Printers: a.bridge, Store: a.store.KV("discovery"),
+		Bridge: discovery.Bridge{Clients: a.clients(), LogLevel: a.logLevel, SetLogLevel: a.setLogLevel, Restart: a.restart},
+		Prefix: a.settings.HomeAssistant.DiscoveryPrefix, InstallID: a.install, Version: a.version,
+		Stages: stages(), Milestones: a.settings.Milestones, Log: a.log, Now: a.now,
+	})
+	a.bridge.AddSink("discovery", a.discovery)
+	return nil
+}
+
+// clients counts the embedded broker's clients; nil without one.
+func (a *App) clients() func() int {
+	if a.brokers.embedded == nil {
+		return nil
+	}
+	return func() int { return a.brokers.embedded.Stats().Clients }
+}
+
+func (a *App) logLevel() string {
+	if a.level == nil {
+		return "info"
+	}
+	return map[slog.Level]string{
+		slog.LevelDebug: "debug", slog.LevelInfo: "info", slog.LevelWarn: "warn", slog.LevelError: "error",
+	}[a.level.Level()]
+}
+
+func (a *App) setLogLevel(level string) error {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil || a.level == nil {
+		return fault.New(fault.Invalid, "must be debug, info, warn or error").At("log.level")
+	}
+	a.level.Set(l)
+	return nil
+}
+
+// restart asks Run to end with ErrRestart.
+func (a *App) restart() {
+	select {
+	case a.again <- struct{}{}:
+	default:
+	}
+}

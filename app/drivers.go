@@ -1,0 +1,49 @@
+package app
+
+import (
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/printer/bambu"
+)
+
+// family is one printer family that the program contains.
+type family struct {
+	name string
+	// stages are the words that State.Stage can have.
+	stages func() []string
+	open   func(*App, printer.Config) (printer.Driver, error)
+}
+
+// families is the list of all printer families: a new one is a row here.
+func families() []family {
+	return []family{
+		{bambu.Family, bambu.Stages, func(a *App, c printer.Config) (printer.Driver, error) {
+			return bambu.New(bambu.Options{Config: c, Log: a.log, Now: a.now, NewID: a.newID})
+		}},
+	}
+}
+
+// openDriver makes the driver of a printer's family.
+func (a *App) openDriver(c printer.Config) (printer.Driver, error) {
+	for _, f := range families() {
+		if f.name == c.Family {
+			return f.open(a, c)
+		}
+	}
+	return nil, fault.New(fault.Unsupported, "there is no printer family %.32q", c.Family).At("family")
+}
+
+// stages are the stages of all families, each once.
+func stages() []string {
+	var all []string
+	seen := map[string]bool{}
+	for _, f := range families() {
+		for _, s := range f.stages() {
+			if !seen[s] {
+				seen[s] = true
+				all = append(all, s)
+			}
+		}
+	}
+	return all
+}

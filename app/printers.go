@@ -1,0 +1,156 @@
+package app
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/secret"
+)
+
+// testLimit is how long a test of a printer may take.
+const testLimit = 20 * time.Second
+
+// PrinterRequest says how a printer is reached.
+type PrinterRequest struct {
+	Name        string `json:"name,omitempty"`
+	Family      string `json:"family"`
+	Host        string `json:"host"`
+	Port        int    `json:"port,omitempty"`
+	Serial      string `json:"serial"`
+	AccessCode  string `json:"access_code"`
+	Certificate string `json:"certificate,omitempty"`
+	Roots       string `json:"roots,omitempty"`
+	Area        string `json:"area,omitempty"`
+}
+
+func (r PrinterRequest) config() printer.Config {
+	c := printer.Config{
+		Name: r.Name, Family: r.Family, Host: r.Host, Port: r.Port, Serial: strings.ToUpper(strings.TrimSpace(r.Serial)),
+		AccessCode: secret.Text(r.AccessCode), Certificate: r.Certificate, Roots: r.Roots, Area: r.Area,
+	}
+	if c.Name == "" {
+		c.Name = c.Serial
+	}
+	return c
+}
+
+// PrinterRow is a printer in a list.
+type PrinterRow struct {
+	ID       int    `json:"id"`
+	Name     string `json:"name"`
+	Model    string `json:"model"`
+	Serial   string `json:"serial"`
+	Host     string `json:"host"`
+	Port     int    `json:"port,omitempty"`
+	Firmware string `json:"firmware"`
+	Activity string `json:"activity"`
+	Problem  string `json:"problem,omitempty"`
+	Managed  bool   `json:"managed"`
+}
+
+func rowOf(s printer.Snapshot) PrinterRow {
+	return PrinterRow{
+		ID: s.Config.ID, Name: s.Config.Name, Model: s.State.Model, Serial: s.Config.Serial, Host: s.Config.Host, Port: s.Config.Port,
+		Firmware: s.State.Firmware, Activity: string(s.State.Shown()), Problem: s.State.Problem.Text, Managed: s.Config.Managed,
+	}
+}
+
+// Printers lists the printers.
+func (a *App) Printers() []PrinterRow {
+	rows := []PrinterRow{}
+	for _, s := range a.bridge.Snapshots() {
+		rows = append(rows, rowOf(s))
+	}
+	return rows
+}
+
+// controlRows are the commands of the command line's socket.
+func (a *App) controlRows() []controlRow {
+	return []controlRow{
+		{"GET /keys", a.listKeys},
+		{"POST /keys", a.createKey},
+		{"DELETE /keys/{id}", a.revokeKey},
+		{"GET /users", a.listUsers},
+		{"GET /users/{name}", a.showUser},
+		{"GET /printers", func(*http.Request) (any, error) { return a.Printers(), nil }},
+		{"POST /printers", a.addPrinter},
+		{"POST /printers/test", a.testPrinter},
+		{"POST /printers/{ref}/trust", a.trustPrinter},
+		{"DELETE /printers/{ref}", a.removePrinter},
+		{"GET /backup", a.backup},
+	}
+}
+
+func (a *App) addPrinter(r *http.Request) (any, error) {
+	var ask PrinterRequest
+	if err := decode(r, &ask); err != nil {
+		return nil, err
+	}
+	id, err := a.bridge.Add(r.Context(), ask.config())
+	if err != nil {
+		return nil, err
+	}
+	s, err := a.bridge.Snapshot(id)
+	return rowOf(s), err
+}
+
+func (a *App) removePrinter(r *http.Request) (any, error) {
+	s, err := a.bridge.Find(r.PathValue("ref"))
+	if err != nil {
+		return nil, err
+	}
+	return rowOf(s), a.bridge.Remove(r.Context(), s.Config.ID)
+}
+
+func (a *App) trustPrinter(r *http.Request) (any, error) {
+	s, err := a.bridge.Find(r.PathValue("ref"))
+	if err != nil {
+		return nil, err
+	}
+	_, err = a.bridge.Do(r.Context(), s.Config.ID, printer.Command{Name: printer.CmdTrust, Origin: "cli"})
+	return rowOf(s), err
+}
+
+// testPrinter connects to a printer and tells what it finds. One that the
+// bridge is connected to already is not connected to twice: printers serve few clients.
+func (a *App) testPrinter(r *http.Request) (any, error) {
+	var ask PrinterRequest
+	if err := decode(r, &ask); err != nil {
+		return nil, err
+	}
+	config := ask.config()
+	if s, err := a.bridge.Find(config.Serial); err == nil && s.State.Online {
+		return rowOf(s), nil
+	}
+	driver, err := a.openDriver(config)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), testLimit)
+	defer cancel()
+	var last printer.State
+	err = driver.Run(ctx, printer.Start{Fresh: true}, func(u printer.Update) {
+		last = u.State
+		if last.Online && last.Model != "" && last.Firmware != "" || !last.Online && last.Problem.Code != "" {
+			cancel()
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, err
+	case last.Online:
+		return rowOf(printer.Snapshot{Config: config, State: last}), nil
+	case last.Problem.Text != "":
+		return nil, fault.New(fault.Offline, "%s", last.Problem.Text)
+	}
+	return nil, fault.New(fault.Offline, "the printer did not answer within %s", testLimit)
+}
+
+func (a *App) backup(r *http.Request) (any, error) {
+	return streamer(func(w io.Writer) error { return a.store.Backup(r.Context(), w) }), nil
+}

@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/printwire/printwire/journal"
+)
+
+// stopLimit is how long the parts have to end; the process ends within 8 s of a signal.
+const stopLimit = 6 * time.Second
+
+// webRetry is how long to wait before a taken HTTP port is tried again.
+const webRetry = 10 * time.Second
+
+// Ready is where the program listens, once it does. An address is "" for what is off.
+type Ready struct {
+	HTTP, MQTT string
+}
+
+// Run opens the listeners, starts the parts, calls ready, and runs until ctx
+// ends or a part fails. Then it stops everything in reverse order and closes
+// the database. ErrRestart: a person asked for a restart.
+func (a *App) Run(ctx context.Context, ready func(Ready)) error {
+	parts := newStack(a.log)
+	err := a.start(ctx, parts)
+	if err == nil {
+		ready(a.addresses())
+		select {
+		case <-ctx.Done():
+		case err = <-parts.failed:
+		case <-a.again:
+			err = ErrRestart
+		}
+	}
+	a.log.Info("stopping")
+	return errors.Join(err, parts.stop(stopLimit), a.store.Close())
+}
+
+// start opens what can fail for reasons outside, then starts the parts from
+// the lowest up. Clients are accepted only when every stored value is there.
+func (a *App) start(ctx context.Context, parts *stack) error {
+	var err error
+	if a.socket, err = listenControl(a.data); err != nil {
+		return err
+	}
+	parts.start("command socket", a.control)
+	if a.brokers.embedded != nil {
+		if err := a.brokers.embedded.Listen(); err != nil {
+			return err
+		}
+	}
+	parts.start("storage", a.store.Run)
+	parts.start("auth", a.auth.Run)
+	if err := a.discovery.Prepare(ctx); err != nil {
+		return fmt.Errorf("announcing the printers: %w", err)
+	}
+	if a.brokers.embedded != nil {
+		parts.start("broker", a.brokers.embedded.Run)
+	}
+	if a.brokers.outside != nil {
+		parts.start("broker client", a.brokers.outside.Run)
+	}
+	parts.start("discovery", a.discovery.Run)
+	for _, f := range []journal.Follower{a.recorder, a.discovery.Follower()} {
+		parts.start("follower "+f.Name(), func(ctx context.Context) error {
+			return journal.Follow(ctx, a.log, a.store, f)
+		})
+	}
+	parts.start("bridge", a.bridge.Run)
+	a.web, err = net.Listen("tcp", a.settings.HTTP.Listen)
+	if err != nil {
+		a.log.Error("the HTTP port cannot be opened; the rest goes on, and it is tried again",
+			"address", a.settings.HTTP.Listen, "error", err, "again_in", webRetry)
+	}
+	parts.start("http", a.serve)
+	return nil
+}
+
+// serve answers HTTP. A port that is taken is tried again until it is free:
+// printers and MQTT do not depend on it.
+func (a *App) serve(ctx context.Context) error {
+	listener := a.web
+	for listener == nil {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(webRetry):
+		}
+		if l, err := net.Listen("tcp", a.settings.HTTP.Listen); err == nil {
+			a.log.Info("the HTTP port is open now", "address", l.Addr().String())
+			listener = l
+		}
+	}
+	server := a.server()
+	stopped := make(chan struct{})
+	go func() { // owner: serve waits on stopped
+		defer close(stopped)
+		<-ctx.Done()
+		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if server.Shutdown(grace) != nil {
+			_ = server.Close()
+		}
+	}()
+	err := server.Serve(listener)
+	if errors.Is(err, http.ErrServerClosed) {
+		<-stopped
+		return nil
+	}
+	return err
+}
+
+func (a *App) addresses() Ready {
+	var r Ready
+	if a.web != nil {
+		r.HTTP = a.web.Addr().String()
+	}
+	if a.brokers.embedded != nil {
+		r.MQTT = a.brokers.embedded.Addr(0).String()
+	}
+	return r
+}

@@ -1,0 +1,55 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+
+	"github.com/printwire/printwire/app"
+)
+
+// backupCmd writes a consistent copy of the database.
+type backupCmd struct {
+	dataFlag
+	File string `arg:"" help:"File to write; it must not exist."`
+}
+
+// Run copies the running bridge's database to a file.
+func (c backupCmd) Run(ctx context.Context, env Env) (err error) {
+	file, err := os.OpenFile(c.File, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("creating the backup: %w", err)
+	}
+	defer func() {
+		if closed := file.Close(); err == nil {
+			err = closed
+		}
+		if err != nil {
+			_ = os.Remove(c.File)
+		}
+	}()
+	body, err := c.open(ctx, env, http.MethodGet, "/backup", nil)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = body.Close() }()
+	if _, err := io.Copy(file, body); err != nil {
+		return fmt.Errorf("writing the backup: %w", err)
+	}
+	return file.Sync()
+}
+
+// openapiCmd prints the API's description.
+type openapiCmd struct{}
+
+// Run prints the OpenAPI document of this program; it needs no running bridge.
+func (openapiCmd) Run(env Env) error {
+	document, err := app.OpenAPI(env.Version)
+	if err != nil {
+		return err
+	}
+	_, err = env.Stdout.Write(append(document, '\n'))
+	return err
+}

@@ -1,0 +1,107 @@
+// Package cli owns the command line: serve, demo and simulate, and the
+// commands that talk to a running bridge over the socket in its data folder.
+// It decides nothing: settings are checked by settings, commands by the bridge.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"github.com/printwire/printwire/fault"
+)
+
+// Exit codes of the program.
+const (
+	exitFine    = 0
+	exitFailure = 1
+	exitUsage   = 2
+)
+
+// Env is what the program gets from its process.
+type Env struct {
+	Args           []string
+	Stdout, Stderr io.Writer
+	// Environ is the environment, "NAME=value" each.
+	Environ []string
+	Version string
+}
+
+// commands is the tree of commands and their flags.
+type commands struct {
+	Serve    serveCmd    `cmd:"" default:"withargs" help:"Run the bridge (the default)."`
+	Demo     demoCmd     `cmd:"" help:"Run the bridge with simulated printers; needs no settings, no network, no printer."`
+	Simulate simulateCmd `cmd:"" help:"Run one stand-alone simulated printer."`
+	Keys     keysCmd     `cmd:"" help:"Make, list and revoke API keys of the running bridge."`
+	Users    usersCmd    `cmd:"" help:"Show the MQTT logins of the running bridge."`
+	Printers printersCmd `cmd:"" help:"List, add, test and remove printers of the running bridge."`
+	Backup   backupCmd   `cmd:"" help:"Write a consistent copy of the running bridge's database to a file."`
+	Openapi  openapiCmd  `cmd:"" help:"Print the OpenAPI document of the REST API."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
+}
+
+// Main runs the command line and returns the exit code.
+func Main(ctx context.Context, env Env) int {
+	var tree commands
+	exited := -1
+	parser, err := kong.New(&tree,
+		kong.Name("printwire"),
+		kong.Description("3D printers in Home Assistant, without YAML."),
+		kong.UsageOnError(),
+		kong.Writers(env.Stdout, env.Stderr),
+		kong.Exit(func(code int) { exited = code }),
+		kong.Bind(env),
+		kong.BindTo(ctx, (*context.Context)(nil)),
+	)
+	if err != nil {
+		return report(env, err)
+	}
+	parsed, err := parser.Parse(env.Args)
+	switch {
+	case exited >= 0:
+		return exited
+	case err != nil:
+		fmt.Fprintf(env.Stderr, "printwire: %v\nTry \"printwire --help\".\n", err)
+		return exitUsage
+	}
+	return report(env, parsed.Run())
+}
+
+// report prints an error the way a person reads it, and picks the exit code.
+func report(env Env, err error) int {
+	if err == nil {
+		return exitFine
+	}
+	var problems interface{ Unwrap() []error }
+	if errors.As(err, &problems) {
+		for _, e := range problems.Unwrap() {
+			fmt.Fprintln(env.Stderr, "printwire:", e)
+		}
+	} else {
+		fmt.Fprintln(env.Stderr, "printwire:", strings.TrimSpace(err.Error()))
+	}
+	var usage *usageError
+	if errors.As(err, &usage) || fault.Is(err, fault.Invalid) {
+		return exitUsage
+	}
+	return exitFailure
+}
+
+// usageError is bad settings or bad usage: exit code 2.
+type usageError struct{ err error }
+
+func (u *usageError) Error() string { return u.err.Error() }
+func (u *usageError) Unwrap() error { return u.err }
+
+// versionCmd prints the version.
+type versionCmd struct{}
+
+// Run prints the version.
+func (versionCmd) Run(env Env) error {
+	_, err := fmt.Fprintln(env.Stdout, "printwire", env.Version)
+	return err
+}

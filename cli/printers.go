@@ -1,0 +1,128 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"text/tabwriter"
+
+	"github.com/printwire/printwire/app"
+)
+
+// printersCmd has the commands about printers.
+type printersCmd struct {
+	List   printersListCmd   `cmd:"" help:"List the printers."`
+	Add    printersAddCmd    `cmd:"" help:"Add a printer."`
+	Test   printersTestCmd   `cmd:"" help:"Connect to a printer and tell what is found, without adding it."`
+	Remove printersRemoveCmd `cmd:"" help:"Remove a printer and what is known of it; its id is never given again."`
+	Trust  printersTrustCmd  `cmd:"" help:"Accept the new certificate of a printer whose certificate has changed."`
+}
+
+type printersListCmd struct{ dataFlag }
+
+// Run lists the printers.
+func (c printersListCmd) Run(ctx context.Context, env Env) error {
+	var rows []app.PrinterRow
+	if err := c.call(ctx, env, http.MethodGet, "/printers", nil, &rows); err != nil {
+		return err
+	}
+	return c.show(env, rows, func(w io.Writer) error {
+		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		fmt.Fprintln(t, "ID\tNAME\tMODEL\tSERIAL\tHOST\tACTIVITY\tPROBLEM")
+		for _, r := range rows {
+			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.Model, r.Serial, r.Host, r.Activity, r.Problem)
+		}
+		return t.Flush()
+	})
+}
+
+// printerFlags say how a printer is reached.
+type printerFlags struct {
+	dataFlag
+	Host        string `required:"" help:"Address or host name."`
+	Serial      string `required:"" help:"Serial number."`
+	AccessCode  string `required:"" help:"LAN access code, as the printer's screen shows it." env:"PRINTWIRE_ACCESS_CODE"`
+	Name        string `help:"Name to show; the serial when left out."`
+	Family      string `default:"bambu" help:"Family of the printer."`
+	Port        int    `help:"Port, when it is not the family's own."`
+	Certificate string `help:"How its certificate is checked: pin, verify or insecure."`
+	Roots       string `help:"File with the maker's root certificates (PEM), for verify." type:"existingfile" placeholder:"FILE"`
+	Area        string `help:"Where it stands, suggested to Home Assistant."`
+}
+
+func (f printerFlags) request() (app.PrinterRequest, error) {
+	r := app.PrinterRequest{
+		Name: f.Name, Family: f.Family, Host: f.Host, Port: f.Port, Serial: f.Serial,
+		AccessCode: f.AccessCode, Certificate: f.Certificate, Area: f.Area,
+	}
+	if f.Roots != "" {
+		pem, err := os.ReadFile(f.Roots)
+		if err != nil {
+			return r, fmt.Errorf("reading the root certificates: %w", err)
+		}
+		r.Roots = string(pem)
+	}
+	return r, nil
+}
+
+type printersAddCmd struct{ printerFlags }
+
+// Run adds a printer.
+func (c printersAddCmd) Run(ctx context.Context, env Env) error {
+	ask, err := c.request()
+	if err != nil {
+		return err
+	}
+	var row app.PrinterRow
+	if err := c.call(ctx, env, http.MethodPost, "/printers", ask, &row); err != nil {
+		return err
+	}
+	return c.show(env, row, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "Printer %d (%s) added.\n", row.ID, row.Name)
+		return err
+	})
+}
+
+type printersTestCmd struct{ printerFlags }
+
+// Run tests a printer.
+func (c printersTestCmd) Run(ctx context.Context, env Env) error {
+	ask, err := c.request()
+	if err != nil {
+		return err
+	}
+	var found app.PrinterRow
+	if err := c.call(ctx, env, http.MethodPost, "/printers/test", ask, &found); err != nil {
+		return err
+	}
+	return c.show(env, found, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "Connected: %s, firmware %s, %s.\n", found.Model, found.Firmware, found.Activity)
+		if err == nil && found.Problem != "" {
+			_, err = fmt.Fprintln(w, found.Problem)
+		}
+		return err
+	})
+}
+
+type printersRemoveCmd struct {
+	dataFlag
+	Printer string `arg:"" help:"Id or serial."`
+}
+
+// Run removes a printer.
+func (c printersRemoveCmd) Run(ctx context.Context, env Env) error {
+	return c.call(ctx, env, http.MethodDelete, "/printers/"+url.PathEscape(c.Printer), nil, nil)
+}
+
+type printersTrustCmd struct {
+	dataFlag
+	Printer string `arg:"" help:"Id or serial."`
+}
+
+// Run trusts a printer's new certificate.
+func (c printersTrustCmd) Run(ctx context.Context, env Env) error {
+	return c.call(ctx, env, http.MethodPost, "/printers/"+url.PathEscape(c.Printer)+"/trust", nil, nil)
+}

@@ -1,0 +1,124 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+
+	"github.com/printwire/printwire/addon"
+	"github.com/printwire/printwire/app"
+	"github.com/printwire/printwire/settings"
+)
+
+// settingsName is the settings file that is read from the data folder.
+const settingsName = "printwire.yaml"
+
+// serveCmd runs the bridge.
+type serveCmd struct {
+	Settings string `help:"Settings file; printwire.yaml in the data folder when left out." placeholder:"FILE"`
+	Data     string `help:"Data folder." placeholder:"DIR"`
+	HTTP     string `name:"http" help:"Address of the REST API, such as :8000." placeholder:"ADDRESS"`
+	MQTT     string `name:"mqtt" help:"Address of the embedded broker, such as :1883." placeholder:"ADDRESS"`
+	LogLevel string `help:"debug, info, warn or error." placeholder:"LEVEL"`
+}
+
+// Run loads the settings and runs the bridge until the process is told to stop.
+func (c serveCmd) Run(ctx context.Context, env Env) error {
+	data := folder(env, c.Data)
+	loaded, err := c.load(env, data)
+	if err != nil {
+		return &usageError{err}
+	}
+	level := new(slog.LevelVar)
+	if err := level.UnmarshalText([]byte(loaded.Log.Level)); err != nil {
+		return &usageError{err}
+	}
+	log := logger(env.Stderr, loaded.Log.Format, level)
+	options := app.Options{
+		Settings: loaded, Data: data, Version: env.Version, Log: log, Level: level,
+		Token: env.value("SUPERVISOR_TOKEN"),
+	}
+	return run(ctx, options, func(_ *app.App, r app.Ready) error {
+		log.Info("ready", "version", env.Version, "http", r.HTTP, "mqtt", r.MQTT, "data", data, "printers", len(loaded.Printers))
+		return nil
+	})
+}
+
+// run makes a program and runs it, again and again as long as a person asks
+// for a restart. ready is called each time it listens.
+func run(ctx context.Context, o app.Options, ready func(*app.App, app.Ready) error) error {
+	for {
+		a, err := app.New(ctx, o)
+		if err != nil {
+			return err
+		}
+		ctx, cancel := context.WithCancelCause(ctx)
+		err = a.Run(ctx, func(r app.Ready) {
+			if err := ready(a, r); err != nil {
+				cancel(err)
+			}
+		})
+		cause := context.Cause(ctx)
+		cancel(nil)
+		switch {
+		case errors.Is(err, app.ErrRestart):
+			continue
+		case err == nil && cause != nil && !errors.Is(cause, context.Canceled):
+			return cause
+		}
+		return err
+	}
+}
+
+// load puts the sources of settings over each other, the weakest first.
+func (c serveCmd) load(env Env, data string) (settings.Settings, error) {
+	var layers []settings.Layer
+	path := c.Settings
+	if path == "" {
+		path = filepath.Join(data, settingsName)
+	}
+	text, err := os.ReadFile(path)
+	switch {
+	case err == nil:
+		layers = append(layers, settings.YAML(path, text))
+	case c.Settings != "" || !errors.Is(err, os.ErrNotExist):
+		return settings.Settings{}, fmt.Errorf("reading the settings: %w", err)
+	}
+	if env.value("SUPERVISOR_TOKEN") != "" {
+		layer, err := addon.Options(addon.OptionsFile, os.ReadFile)
+		if err != nil {
+			return settings.Settings{}, err
+		}
+		layers = append(layers, layer)
+	}
+	layers = append(layers, settings.Environment(env.Environ, os.ReadFile), settings.Flags(c.flags()))
+	loaded, err := settings.Load(layers...)
+	if err != nil {
+		return loaded, err
+	}
+	return loaded.Files(os.ReadFile)
+}
+
+// flags are the settings that were given by flag.
+func (c serveCmd) flags() map[string]string {
+	set := map[string]string{}
+	for path, value := range map[string]string{"http.listen": c.HTTP, "mqtt.listen": c.MQTT, "log.level": c.LogLevel} {
+		if value != "" {
+			set[path] = value
+		}
+	}
+	return set
+}
+
+// logger writes the program's log.
+func logger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if format == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}

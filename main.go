@@ -1,0 +1,27 @@
+// Command printwire puts 3D printers into Home Assistant: one connection per
+// printer, an embedded MQTT broker with discovery, and a keyed REST API.
+package main
+
+import (
+	"context"
+	_ "embed"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/printwire/printwire/cli"
+)
+
+//go:embed VERSION
+var version string
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// The first signal ends ctx; giving the signals back lets a second one end the process at once.
+	context.AfterFunc(ctx, stop) // owner: the process
+	os.Exit(cli.Main(ctx, cli.Env{
+		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr,
+		Environ: os.Environ(), Version: strings.TrimSpace(version),
+	}))
+}
