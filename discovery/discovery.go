@@ -3,6 +3,7 @@ package discovery
 import (
 	"context"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -121,6 +122,8 @@ func New(opts Options) *Discovery {
 		devices: map[string]*device{}, printers: map[string]*family{}, sets: map[string]setter{},
 		stages: map[string]bool{}, printerTable: printerRows(), unitTable: unitRows(),
 	}
+	opts.Stages = slices.DeleteFunc(slices.Clone(opts.Stages), func(s string) bool { return s == "unknown" || s == "" })
+	d.opts.Stages = opts.Stages
 	for _, s := range opts.Stages {
 		d.stages[s] = true
 	}
