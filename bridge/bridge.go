@@ -57,8 +57,8 @@ type Options struct {
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// SaveActive and SaveIdle are how often changed pictures without events are
-	// stored while a job is under way and while none is: 10 s and 5 minutes
-	// unless set.
+	// stored while a job is under way and while none is: 10 s and 10 minutes
+	// unless set. What is stored less often wears out no memory card.
 	SaveActive, SaveIdle time.Duration
 }
 
@@ -109,7 +109,7 @@ func New(o Options) *Bridge {
 		b.saveActive = 10 * time.Second
 	}
 	if b.saveIdle == 0 {
-		b.saveIdle = 5 * time.Minute
+		b.saveIdle = 10 * time.Minute
 	}
 	b.sessions.Store(&map[int]*session{})
 	b.pumps.Store(&[]*pump{})

@@ -148,12 +148,12 @@ func (s *Store) transact(batch []*change) (bad int, err error) {
 		return -1, fmt.Errorf("writing to the database: %w", rolledBack(tx, err))
 	}
 	id := tx.ID()
-	stats := tx.Stats()
 	if err := commit(tx); err != nil {
 		if err = s.settle(id, err); err != nil {
 			return -1, fmt.Errorf("writing to the database: %w", err)
 		}
 	}
+	stats := tx.Stats()
 	s.written.Add(uint64(stats.GetPageAlloc()) + uint64(s.db.Info().PageSize))
 	s.grow(last)
 	return -1, s.answered()
