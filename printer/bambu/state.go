@@ -18,7 +18,7 @@ type mapped struct {
 	external external
 	skipped  skipped
 	hms      entries
-	stage    stage
+	stage    stageMade
 	video    video
 }
 
@@ -31,8 +31,8 @@ type identity struct {
 	model          Model
 }
 
-// stage is a slug with its id.
-type stage struct {
+// stageMade is a slug with its id.
+type stageMade struct {
 	id   int
 	slug string
 }
@@ -194,7 +194,7 @@ func (d *document) stageNow() string {
 	}
 	c := &d.mapped.stage
 	if c.id != id || c.slug == "" {
-		*c = stage{id, stageSlug(id)}
+		*c = stageMade{id, stageSlug(id)}
 	}
 	return c.slug
 }
