@@ -43,8 +43,7 @@ type MQTT struct {
 // PEM is a secret in PEM form, or the name of a file that holds it.
 type PEM = secret.Text
 
-// User is a login of the embedded broker. Topics are filters, each for both
-// directions, or for one with "read " or "write " before it; none are the default.
+// User is a login of the embedded broker. Rules explains Topics.
 type User struct {
 	Name     string      `set:"name" doc:"The login's name."`
 	Password secret.Text `set:"password" doc:"The login's password."`

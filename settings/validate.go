@@ -135,28 +135,11 @@ func (c *checker) users(users []User) {
 			c.add(at+"password", "must not start with pw_, which marks an API key")
 		}
 		for j, topic := range u.Topics {
-			if !isTopicRule(topic) {
-				c.add(fmt.Sprintf("%stopics[%d]", at, j), "must be a topic filter such as zigbee2mqtt/#, with \"read \" or \"write \" before it for one direction")
+			if !ruleOf(topic).fits() {
+				c.add(fmt.Sprintf("%stopics[%d]", at, j), "must be a topic filter such as zigbee2mqtt/#, with read, write, readwrite, readonly or deny and a space before it if it is not for both directions")
 			}
 		}
 	}
-}
-
-func isTopicRule(rule string) bool {
-	filter, ok := strings.CutPrefix(rule, "read ")
-	if !ok {
-		filter = strings.TrimPrefix(rule, "write ")
-	}
-	if filter == "" || len(filter) > 512 || strings.ContainsRune(filter, 0) {
-		return false
-	}
-	levels := strings.Split(filter, "/")
-	for i, level := range levels {
-		if strings.Contains(level, "#") && (level != "#" || i != len(levels)-1) || strings.Contains(level, "+") && level != "+" {
-			return false
-		}
-	}
-	return true
 }
 
 func (c *checker) external(m MQTT) {
