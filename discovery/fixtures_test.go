@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/printwire/printwire/discovery"
@@ -301,4 +302,10 @@ func unknown() printer.Snapshot {
 
 func models() map[string]printer.Snapshot {
 	return map[string]printer.Snapshot{"a1": a1(), "x1c": x1c(), "h2d": h2d(), "read_only": readOnly(), "unknown": unknown()}
+}
+
+// pass lets time pass in a synctest bubble.
+func pass(d time.Duration) {
+	<-time.After(d)
+	synctest.Wait()
 }

@@ -28,7 +28,10 @@ func (d *Discovery) Prepare(_ context.Context) error {
 	}
 	for id, t := range d.told {
 		if f := d.printers[t.Serial]; f != nil && t.Unit >= 0 && d.devices[id] == nil {
-			d.refresh(d.newUnit(f, t.Unit), now)
+			d.newUnit(f, t.Unit)
+			for _, u := range d.unitsOf(f, now) {
+				d.refresh(u, now)
+			}
 		}
 	}
 	for id := range d.told {
