@@ -39,6 +39,9 @@ type conn struct {
 	corked bool // both under the client's mutex
 	cork   []byte
 
+	hold    sync.Mutex // taken while a SUBSCRIBE is processed
+	holding bool       // by the client's goroutine
+
 	// The login; written on the client's goroutine before it is known to others.
 	client      *mochi.Client
 	grant       Grant

@@ -131,7 +131,10 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 	if c == nil {
 		return pk
 	}
-	c.replays = c.replays[:0]
+	if h.b.guards.replay {
+		c.holdWrites()
+	}
+	c.replays = nil
 	for i := range pk.Filters {
 		f := &pk.Filters[i]
 		if mqtt.ValidFilter(f.Filter) != nil || strings.Count(f.Filter, "/") >= maxLevels {
@@ -150,6 +153,7 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 		}
 		f.RetainHandling = 2
 	}
+	h.b.snapshot(c)
 	return pk
 }
 
@@ -166,6 +170,7 @@ func (h *hook) OnSubscribed(cl *mochi.Client, _ packets.Packet, codes []byte) {
 		}
 	}
 	c.replays = kept
+	h.b.snapshot(c)
 }
 
 // OnPacketProcessed replays retained messages after the SUBACK.
@@ -173,7 +178,10 @@ func (h *hook) OnPacketProcessed(cl *mochi.Client, pk packets.Packet, err error)
 	if pk.FixedHeader.Type != packets.Subscribe {
 		return
 	}
-	if c := connOf(cl); c != nil && err == nil {
+	if c := connOf(cl); c != nil {
+		if err != nil {
+			c.replays = nil
+		}
 		h.b.replay(c)
 	}
 }
@@ -248,6 +256,9 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 	}
 	switch pk.FixedHeader.Type {
 	case packets.Publish:
+		if !pk.SessionPresent {
+			c.awaitTurn()
+		}
 		if isPrivate(pk.TopicName) {
 			pk = unwrap(c, pk)
 		}

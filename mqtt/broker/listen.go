@@ -207,6 +207,7 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 	}
 	defer b.untrack(c)
 	defer func() {
+		c.resumeWrites()
 		b.leave(c)
 		close(c.done)
 		c.unlock()

@@ -79,6 +79,8 @@ type Bus struct {
 	echo        echoes
 	subscribers []*subscriber
 	filters     map[string]filterState
+	waiters     map[string][]chan struct{} // of Subscribe, for the broker's answer
+	serving     bool
 	connected   bool
 	connects    uint64
 	lastError   string
@@ -123,7 +125,7 @@ func NewBus(o BusOptions) (*Bus, error) {
 	o.Log = o.Log.With("component", "mqtt.client")
 	b := &Bus{
 		o: o, wake: make(chan struct{}, 1), out: newOutbox(o.MaxEvents), echo: newEchoes(),
-		filters: make(map[string]filterState),
+		filters: make(map[string]filterState), waiters: make(map[string][]chan struct{}),
 	}
 	var problems []error
 	if len(o.Addresses) == 0 {
@@ -200,18 +202,35 @@ func (b *Bus) Clear(topics ...string) error {
 	return nil
 }
 
+// subscribeWait is how long Subscribe waits for the broker's answer.
+const subscribeWait = 5 * time.Second
+
 // Subscribe asks the broker for filter, now and after each reconnect, when its
-// retained messages come again. Our own messages are left out.
+// retained messages come again. While there is a connection it waits for the
+// answer, so that nothing published afterwards is missed; it must not be called
+// from OnConnect. Our own messages are left out, as echoes knows them.
 func (b *Bus) Subscribe(filter string, fn func(mqtt.Message)) (stop func(), err error) {
 	if err := mqtt.ValidFilter(filter); err != nil {
 		return nil, err
 	}
 	s := &subscriber{filter: filter, fn: fn, active: &b.active}
 	b.mu.Lock()
-	b.subscribers = append(b.subscribers, s)
+	b.subscribers = append(slices.Clone(b.subscribers), s)
 	b.filters[filter] = filterWanted
+	answered := make(chan struct{})
+	if b.serving {
+		b.waiters[filter] = append(b.waiters[filter], answered)
+	} else {
+		close(answered)
+	}
 	b.mu.Unlock()
 	b.signal()
+	timer := time.NewTimer(subscribeWait)
+	defer timer.Stop()
+	select {
+	case <-answered:
+	case <-timer.C:
+	}
 	return sync.OnceFunc(func() { b.unsubscribe(s) }), nil
 }
 

@@ -80,6 +80,7 @@ func (b *Bus) up(t target) {
 		b.filters[filter] = filterWanted
 	}
 	b.resent = b.o.Now()
+	b.out.connect()
 	if b.o.Will != nil {
 		b.out.sooner(b.o.Will.Topic)
 	}
@@ -91,11 +92,17 @@ func (b *Bus) up(t target) {
 	if b.o.OnConnect != nil {
 		b.o.OnConnect(true)
 	}
+	b.mu.Lock()
+	b.serving = true
+	b.mu.Unlock()
 }
 
 func (b *Bus) down() {
 	b.mu.Lock()
-	b.connected = false
+	b.connected, b.serving, b.out.live = false, false, false
+	for filter := range b.waiters {
+		b.answer(filter)
+	}
 	b.mu.Unlock()
 	if b.o.OnConnect != nil {
 		b.o.OnConnect(false)
@@ -260,10 +267,19 @@ func (b *Bus) settleFilter(ctx context.Context, l *Link, filter string, want boo
 	switch b.filters[filter] {
 	case filterAsked:
 		b.filters[filter] = filterSettled
+		b.answer(filter)
 	case filterLeft:
 		delete(b.filters, filter)
 	}
 	return nil
+}
+
+// answer lets those go on who wait for a filter; b.mu is held.
+func (b *Bus) answer(filter string) {
+	for _, w := range b.waiters[filter] {
+		close(w)
+	}
+	delete(b.waiters, filter)
 }
 
 // goodbye sends what waits and the will, for a second at most.

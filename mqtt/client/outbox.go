@@ -6,21 +6,26 @@ import (
 	"github.com/printwire/printwire/mqtt"
 )
 
-// mostEventBytes bounds the payloads of unretained messages that wait.
-const mostEventBytes = 4 << 20
+// The bounds of what waits: while the broker reads, every value is sent; when
+// more than mostTickets wait, or while the broker is away, only the newest.
+const (
+	mostTickets    = 4096
+	mostEventBytes = 4 << 20
+)
 
 // outbox is what we have said and still have to say to a broker: our retained
-// values, of which the newest is sent, and unretained messages, all of which
-// are sent, in the order in which they came. It is not safe by itself.
+// values and the unretained messages, in the order in which they came. It is
+// not safe by itself.
 type outbox struct {
 	held      map[string]*held
 	order     []string // topics of held as they were first published
 	seq       uint64
-	values    []ticket
+	values    []parcel
 	events    []parcel
-	bytes     int
+	bytes     int      // of the events' payloads
 	again     []string // topics to send again, slowly
 	first     int      // how many of again go before the pause
+	live      bool     // the broker is there
 	maxEvents int
 	dropped   uint64
 }
@@ -28,16 +33,14 @@ type outbox struct {
 // held is our last word on one retained topic.
 type held struct {
 	payload []byte
-	cleared bool // the value is to be removed, and then this record
-	queued  bool // a ticket waits
-	again   bool // it is in again
+	cleared bool   // the value is to be removed, and then this record
+	last    uint64 // number of the last word
+	sent    uint64 // number of the last word that was taken to be sent
+	newest  bool   // of the words that wait only the last is sent
+	again   bool   // it is in again
 }
 
-// ticket is the place of a retained topic in the queue.
-type ticket struct {
-	seq   uint64
-	topic string
-}
+func (h *held) waits() bool { return h.sent < h.last }
 
 // parcel is one message to send.
 type parcel struct {
@@ -64,11 +67,17 @@ func (o *outbox) put(topic string, payload []byte) {
 		h = &held{}
 		o.held[topic] = h
 		o.remember(topic)
-	case h.cleared == cleared && bytes.Equal(h.payload, payload) && (!cleared || h.queued):
+	case h.cleared == cleared && bytes.Equal(h.payload, payload) && (!cleared || h.waits()):
 		return
 	}
-	h.payload, h.cleared = payload, cleared
-	o.queue(topic, h)
+	waited := h.waits()
+	o.seq++
+	h.payload, h.cleared, h.last, h.again = payload, cleared, o.seq, false
+	if waited && (!o.live || len(o.values) >= mostTickets) {
+		h.newest = true
+		return
+	}
+	o.values = append(o.values, parcel{seq: o.seq, topic: topic, payload: payload, retain: true})
 }
 
 // remember notes the order of topics, without those that are long gone.
@@ -86,16 +95,6 @@ func (o *outbox) remember(topic string) {
 	o.order = append(o.order, topic)
 }
 
-func (o *outbox) queue(topic string, h *held) {
-	h.again = false
-	if h.queued {
-		return
-	}
-	h.queued = true
-	o.seq++
-	o.values = append(o.values, ticket{seq: o.seq, topic: topic})
-}
-
 // event queues an unretained message; when too many wait, the oldest goes.
 func (o *outbox) event(topic string, payload []byte) {
 	o.seq++
@@ -111,12 +110,17 @@ func (o *outbox) event(topic string, payload []byte) {
 // next takes the message that waits longest.
 func (o *outbox) next() (parcel, bool) {
 	for len(o.values) > 0 && (len(o.events) == 0 || o.values[0].seq < o.events[0].seq) {
-		t := o.values[0]
+		p := o.values[0]
 		o.values = o.values[1:]
-		if h := o.held[t.topic]; h != nil && h.queued {
-			h.queued = false
-			return parcel{seq: t.seq, topic: t.topic, payload: h.payload, retain: true}, true
+		h := o.held[p.topic]
+		if h == nil || p.seq <= h.sent {
+			continue // a later word was sent in its place
 		}
+		if h.newest {
+			p.seq, p.payload, h.newest = h.last, h.payload, false
+		}
+		h.sent = p.seq
+		return p, true
 	}
 	if len(o.events) == 0 {
 		return parcel{}, false
@@ -129,7 +133,7 @@ func (o *outbox) next() (parcel, bool) {
 
 // done notes that a parcel arrived: a removed value needs no record any more.
 func (o *outbox) done(p parcel) {
-	if h := o.held[p.topic]; p.retain && h != nil && h.cleared && !h.queued {
+	if h := o.held[p.topic]; p.retain && h != nil && h.cleared && !h.waits() {
 		delete(o.held, p.topic)
 	}
 }
@@ -141,28 +145,40 @@ func (o *outbox) back(p parcel) {
 		o.bytes += len(p.payload)
 		return
 	}
-	if h := o.held[p.topic]; h != nil && !h.queued {
-		h.queued = true
-		o.values = append([]ticket{{seq: p.seq, topic: p.topic}}, o.values...)
-	}
+	o.sooner(p.topic)
 }
 
-// sooner queues a retained topic before all others.
+// sooner queues the last word on a retained topic before all others.
 func (o *outbox) sooner(topic string) {
-	if h := o.held[topic]; h != nil {
-		h.queued, h.again = true, false
-		o.values = append([]ticket{{topic: topic}}, o.values...)
+	h := o.held[topic]
+	if h == nil {
+		return
+	}
+	h.sent, h.newest, h.again = h.last-1, true, false
+	o.values = append([]parcel{{seq: h.last, topic: topic, payload: h.payload, retain: true}}, o.values...)
+}
+
+// connect begins a connection: of what waited only the newest is sent.
+func (o *outbox) connect() {
+	o.live = true
+	for _, h := range o.held {
+		h.newest = h.waits()
 	}
 }
 
-// restart begins to send every value again that is not queued anyway, those
+// restart begins to send every value again that does not wait anyway, those
 // that match first before the others.
 func (o *outbox) restart(first string) {
 	var rest []string
+	for _, topic := range o.again {
+		if h := o.held[topic]; h != nil {
+			h.again = false
+		}
+	}
 	o.again = nil
 	for _, topic := range o.order {
 		h := o.held[topic]
-		if h == nil || h.queued || h.cleared {
+		if h == nil || h.waits() || h.cleared || h.again {
 			continue
 		}
 		h.again = true
