@@ -46,8 +46,10 @@ type tracker struct {
 	// unanswered counts commands without an answer in a row, silent those of
 	// them during which the printer answered something else.
 	unanswered, silent int
-	// signedAt is when a command that needs a signature was sent last.
+	// signedAt is when a command that needs a signature was sent last, stood
+	// whether a fault that tells of a refusal stood before.
 	signedAt time.Time
+	stood    bool
 }
 
 // newTracker starts its sequence ids somewhere of its own, away from those of
@@ -80,7 +82,11 @@ func (t *tracker) next() time.Time {
 
 // finish answers a command and forgets it.
 func (t *tracker) finish(p *pending, err error) {
-	t.list = slices.DeleteFunc(t.list, func(o *pending) bool { return o == p })
+	i := slices.Index(t.list, p)
+	if i < 0 {
+		return // answered already
+	}
+	t.list = slices.Delete(t.list, i, i+1)
 	r := result{outcome: p.outcome, err: err}
 	if err != nil {
 		r.outcome = printer.Outcome{}

@@ -1,6 +1,7 @@
 package bambu
 
 import (
+	"slices"
 	"time"
 
 	"github.com/printwire/printwire/fault"
@@ -49,9 +50,9 @@ func (s *session) order(o *order, now time.Time) {
 		frames = append(frames, f)
 		p.signed = p.signed || part.top == "print"
 	}
-	p.open = append(p.open, frames...)
+	p.open = slices.Clone(frames)
 	if p.signed {
-		s.tracker.signedAt = now
+		s.tracker.signedAt, s.tracker.stood = now, slices.ContainsFunc(s.facts.HMS, isRefusal)
 	}
 	s.tracker.list = append(s.tracker.list, p)
 	s.log.Info("command sent", "command", string(o.command.Name), "origin", o.command.Origin)
@@ -113,13 +114,7 @@ func (s *session) acknowledged(a ack, now time.Time) {
 		s.learn(printer.Some(true))
 		s.show(now)
 	}
-	open := p.open[:0]
-	for _, o := range p.open {
-		if o.sequence != f.sequence {
-			open = append(open, o)
-		}
-	}
-	p.open = open
+	p.open = slices.DeleteFunc(p.open, func(o frame) bool { return o.sequence == f.sequence })
 	if len(p.open) > 0 {
 		return
 	}
@@ -136,7 +131,7 @@ func (s *session) acknowledged(a ack, now time.Time) {
 func (s *session) deny(now time.Time) {
 	s.log.Warn("the printer refuses unsigned commands; it can only be read")
 	s.learn(printer.Some(false))
-	for _, p := range append([]*pending(nil), s.tracker.list...) {
+	for _, p := range slices.Clone(s.tracker.list) {
 		if p.signed {
 			s.tracker.finish(p, errUnsigned())
 		}
@@ -151,17 +146,17 @@ func (s *session) refusedByFault(now time.Time) {
 	if at.IsZero() || now.Sub(at) > commandTime {
 		return
 	}
-	for _, e := range s.facts.HMS {
-		if isRefusal(e) {
-			s.deny(now)
-			return
-		}
+	switch {
+	case !slices.ContainsFunc(s.facts.HMS, isRefusal):
+		s.tracker.stood = false
+	case !s.tracker.stood:
+		s.deny(now)
 	}
 }
 
 // unanswered takes the commands whose time is over.
 func (s *session) unanswered(now time.Time) {
-	for _, p := range append([]*pending(nil), s.tracker.list...) {
+	for _, p := range slices.Clone(s.tracker.list) {
 		switch {
 		case due(p.deadline, now):
 			s.expired(p, now)
@@ -224,8 +219,8 @@ func (s *session) control(next printer.State) printer.Opt[bool] {
 		return known.Allowed
 	case says.Known:
 		return printer.Some(true)
-	case !s.net.whole && next.Firmware == s.state.Firmware && !known.Allowed.Known && !s.spoken:
-		return s.state.Caps.Control // as it was stored, until the printer speaks
+	case !s.complete && !known.Allowed.Known && next.Firmware == s.state.Firmware:
+		return s.state.Caps.Control // as it was stored, until the printer has told everything
 	default:
 		return printer.Opt[bool]{}
 	}

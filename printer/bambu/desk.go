@@ -57,9 +57,21 @@ func (d *Driver) Do(ctx context.Context, cmd printer.Command) (printer.Outcome, 
 	case <-ctx.Done():
 		return printer.Outcome{}, gaveUp(ctx, cmd)
 	}
+	var sent chan struct{}
+	ctx, cancel := context.WithCancel(ctx)
+	defer func() {
+		cancel()
+		if sent != nil {
+			<-sent
+		}
+	}()
 	select {
 	case j := <-o.ready:
-		d.send(ctx, j)
+		sent = make(chan struct{})
+		go func() { // owner: Do, which waits for sent
+			defer close(sent)
+			d.send(ctx, j)
+		}()
 	case r := <-o.done:
 		return r.outcome, r.err
 	case <-desk.closed:
@@ -75,12 +87,11 @@ func (d *Driver) Do(ctx context.Context, cmd printer.Command) (printer.Outcome, 
 	}
 }
 
-// send publishes a command's frames. It runs on the caller's goroutine, since
-// a printer may be slow to take them; whether they arrived is told by their
-// acknowledgement, and a lost link by the loop.
+// send publishes a command's frames, which some printers are slow to take.
+// Whether they arrived is told by their acknowledgement, a lost link by the loop.
 func (d *Driver) send(ctx context.Context, j dispatch) {
 	for _, f := range j.frames {
-		if err := j.link.conn.Publish(ctx, j.link.request, f.payload, 1); err != nil {
+		if err := j.link.publish(ctx, f.payload); err != nil {
 			d.log.Debug("command not sent", "command", f.command, "error", err)
 			return
 		}

@@ -217,6 +217,7 @@ func (r lifecycle) begin(l life, f facts, want printer.Activity, c cue, now time
 // goOn takes the facts into the ongoing job.
 func (r lifecycle) goOn(l life, f facts, want printer.Activity, c cue, now time.Time) life {
 	l = r.notice(l, f, now)
+	l.Armed = l.Armed || c.Gap && !want.Active() && want != printer.Idle
 	switch want {
 	case printer.Finished:
 		return end(values(l, f), printer.Success, "", "", now, printer.Finished)
@@ -255,7 +256,7 @@ func (r lifecycle) advance(l life, f facts, want printer.Activity, c cue, now ti
 	case want != printer.Paused:
 		l.Job.PauseReason, l.Job.PauseCode, l.Job.PauseKind, l.PauseRank = "", "", "", 0
 		if paused {
-			l.Error = 0
+			l.Error, l.PauseAsked = 0, time.Time{}
 		}
 	case !paused:
 		l.Job.Pauses++

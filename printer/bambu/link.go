@@ -48,6 +48,8 @@ const (
 	inboxSize = 64
 	// outboxSize is how many of our own questions may wait to be sent.
 	outboxSize = 8
+	// confirmTime is how long a confirmation takes at most, where one comes.
+	confirmTime = 2 * time.Second
 	// publishTime bounds the sending of one payload.
 	publishTime = 6 * time.Second
 )
@@ -61,8 +63,10 @@ type link struct {
 	inbox   chan []byte
 	// overflow: payloads were dropped because the inbox was full.
 	overflow atomic.Bool
-	outbox   chan []byte
-	done     chan struct{}
+	// mute: the printer does not confirm what is published at QoS 1.
+	mute   atomic.Bool
+	outbox chan []byte
+	done   chan struct{}
 }
 
 // open connects. It may take as long as ctx allows.
@@ -102,6 +106,21 @@ func (l *link) send() {
 		_ = l.conn.Publish(ctx, l.request, payload, 0) // a lost link says so by itself
 		cancel()
 	}
+}
+
+// publish sends a part of a command, at QoS 1 unless the printer has left that
+// unconfirmed before: waiting for it would only hold up the next part.
+func (l *link) publish(ctx context.Context, payload []byte) error {
+	qos := byte(1)
+	if l.mute.Load() {
+		qos = 0
+	}
+	began := time.Now()
+	err := l.conn.Publish(ctx, l.request, payload, qos)
+	if err == nil && time.Since(began) >= confirmTime {
+		l.mute.Store(true)
+	}
+	return err
 }
 
 // ask queues one of the driver's own questions; a full queue drops it, because

@@ -34,6 +34,8 @@ type session struct {
 	started bool
 	// gap: reports may have been missed, and no complete one came since.
 	gap bool
+	// complete: a complete report came, or reports for long enough.
+	complete bool
 	// spoken: the document holds at least one report of this run.
 	spoken bool
 
@@ -103,6 +105,7 @@ func (s *session) run(ctx context.Context) error {
 		case payload := <-s.net.inbox():
 			s.read(payload, s.d.now())
 		case <-s.net.lost():
+			s.drain()
 			s.drop(s.net.link.conn.Err(), s.d.now())
 		case <-timer.C:
 		}
@@ -134,11 +137,23 @@ func (s *session) hangUp() {
 	s.closing.Go(l.close) // owner: session; the next dialling and end wait for it
 }
 
+// drain takes what came before the link ended: it may be the end of a print.
+func (s *session) drain() {
+	for {
+		select {
+		case payload := <-s.net.link.inbox:
+			s.read(payload, s.d.now())
+		default:
+			return
+		}
+	}
+}
+
 // read takes one payload.
 func (s *session) read(payload []byte, now time.Time) {
 	if s.net.link.overflow.Swap(false) {
 		s.log.Warn("reports came faster than they were read; asking for a full one")
-		s.doc, s.gap = newDocument(), true
+		s.doc, s.gap, s.complete = newDocument(), true, false
 		s.askAll(now, overflowPause)
 	}
 	m, err := s.doc.apply(payload)
@@ -180,7 +195,7 @@ func (s *session) report(m message, whole bool, now time.Time) {
 		s.show(now)
 	}
 	if whole || s.net.settled(now) {
-		s.gap = false
+		s.gap, s.complete = false, true
 	}
 	if !s.gap {
 		s.mem.Episodes = follow(s.mem.Episodes, s.cycle.standing(s.facts), now)

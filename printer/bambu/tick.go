@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/printwire/printwire/printer"
@@ -81,12 +82,9 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 		s.step(func(l life) (life, bool) { return s.cycle.tick(l, s.facts, now), false })
 		s.show(now)
 	}
-	if n.online {
-		before := len(s.mem.Episodes)
-		s.mem.Episodes = expire(append([]episode(nil), s.mem.Episodes...), now)
-		if len(s.mem.Episodes) != before {
-			s.show(now)
-		}
+	if n.online && slices.ContainsFunc(s.mem.Episodes, func(e episode) bool { return due(e.over(), now) }) {
+		s.mem.Episodes = expire(slices.Clone(s.mem.Episodes), now)
+		s.show(now)
 	}
 	if due(s.tracker.next(), now) {
 		s.unanswered(now)
