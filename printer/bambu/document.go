@@ -16,9 +16,9 @@ type document struct {
 	dark   rule
 	// members are the fields of a report that somebody reads; nothing else is kept.
 	members map[string]*member
-	// spans and pending are scratch space.
-	top, spans []span
-	pending    []change
+	// outline and pending are scratch space.
+	outline outline
+	pending []change
 
 	// round counts the reports.
 	round uint64
@@ -69,45 +69,72 @@ func (d *document) apply(payload []byte) (message, error) {
 	if !utf8.Valid(payload) {
 		payload = bytes.ToValidUTF8(payload, []byte("\uFFFD"))
 	}
-	top, err := scanObject(payload, 0, d.top[:0])
-	d.top = top[:0]
-	if err != nil {
+	if err := d.outline.scan(payload); err != nil {
 		if err == errNotJSON && json.Valid(payload) {
 			err = errShape
 		}
 		return message{}, err
 	}
-	var m message
-	for _, key := range []string{"print", "info", "system", "xcam", "camera", "upgrade", "pushing", "security"} {
-		body := lookup(top, key)
-		if body == nil || m.Kind != kindOther {
-			continue
+	return d.route()
+}
+
+// tops are the top keys that matter, in the order in which they count when a
+// message has several.
+func tops() [8]string {
+	return [...]string{"print", "info", "system", "xcam", "camera", "upgrade", "pushing", "security"}
+}
+
+// route finds what the message is about. All else must at least be JSON.
+func (d *document) route() (message, error) {
+	o := &d.outline
+	at, misshapen := -1, false
+	for _, key := range tops() {
+		i := last(o.top, key)
+		if i >= 0 && o.top[i].raw[0] == '{' {
+			at = i
+			break
 		}
-		if body[0] != '{' {
-			err = errShape
-			continue
-		}
-		if m, err = d.route(key, body, top); err != nil {
-			return message{}, err
-		}
+		misshapen = misshapen || i >= 0
 	}
-	for _, s := range top {
-		if m.Kind == kindOther && !json.Valid(s.raw) {
+	for i, s := range o.top {
+		if i != at && !json.Valid(s.raw) {
 			return message{}, errNotJSON
 		}
 	}
-	return m, err
+	switch {
+	case at < 0 && misshapen:
+		return message{}, errShape
+	case at < 0:
+		return message{}, nil
+	}
+	key, body := string(o.top[at].key), o.top[at].raw
+	if o.of != at {
+		fun := lookup(o.top, "fun")
+		var alone outline
+		if err := alone.scan(append(append([]byte(`{"":`), body...), '}')); err != nil {
+			return message{}, err
+		}
+		return d.read(key, body, alone.inner, fun)
+	}
+	return d.read(key, body, o.inner, lookup(o.top, "fun"))
 }
 
-// lookup is the value of a key, of several the last.
-func lookup(spans []span, key string) []byte {
-	var raw []byte
-	for _, s := range spans {
-		if string(s.key) == key {
-			raw = s.raw
+// last is the index of a key, of several the last; -1 when there is none.
+func last(spans []span, key string) int {
+	for i := len(spans) - 1; i >= 0; i-- {
+		if string(spans[i].key) == key {
+			return i
 		}
 	}
-	return raw
+	return -1
+}
+
+// lookup is the value of a key, or nil.
+func lookup(spans []span, key string) []byte {
+	if i := last(spans, key); i >= 0 {
+		return spans[i].raw
+	}
+	return nil
 }
 
 // text is a scalar's value as text.
@@ -122,24 +149,15 @@ func text(raw []byte) string {
 	}
 }
 
-// route goes by the top key and the command first, and by the result second:
-// a list of modules carries a result too.
-func (d *document) route(key string, body []byte, top []span) (message, error) {
-	spans, err := scanObject(body, 1, d.spans[:0])
-	d.spans = spans[:0]
-	if err != nil {
-		return message{}, err
-	}
-	for _, s := range top {
-		if string(s.key) != key && !json.Valid(s.raw) {
-			return message{}, errNotJSON
-		}
-	}
+// read goes by the top key and the command first, and by the result second: a
+// list of modules carries a result too. Some firmware sends fun beside the
+// report instead of in it.
+func (d *document) read(key string, body []byte, spans []span, fun []byte) (message, error) {
 	command := text(lookup(spans, "command"))
 	answered := lookup(spans, "result") != nil
 	switch {
 	case key == "print" && (command == "push_status" || command == "" && !answered):
-		if fun := lookup(top, "fun"); fun != nil && lookup(spans, "fun") == nil {
+		if fun != nil && lookup(spans, "fun") == nil {
 			spans = append(spans, span{key: []byte("fun"), raw: fun})
 		}
 		return d.report(spans)
@@ -263,8 +281,9 @@ func (d *document) field(key string) *node {
 // signatureRequired tells whether the printer refuses unsigned commands, as
 // far as it says so itself.
 func (d *document) signatureRequired() printer.Opt[bool] {
-	fun, ok := d.field("fun").hex()
-	if !ok {
+	n := d.field("fun")
+	fun, ok := n.hex()
+	if !ok || n.form != formString {
 		return printer.Opt[bool]{}
 	}
 	return printer.Some(fun>>funSignature&1 == 1)

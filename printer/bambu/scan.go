@@ -26,59 +26,81 @@ type span struct {
 	key, raw []byte
 }
 
-// scanObject appends the members of the object b to spans. Only the outline
-// is checked: the caller checks each value that it has not seen before, so
-// that what did not change costs no more than one look. depth counts the
-// levels around b.
-func scanObject(b []byte, depth int, spans []span) ([]span, error) {
-	i := space(b, 0)
+// outline is the outermost two levels of a payload: the members of the object,
+// and those of the last of them that is an object itself.
+type outline struct {
+	top, inner []span
+	// of is the index in top that inner belongs to.
+	of int
+}
+
+// scan reads the outline of a payload. Values are only followed to their ends:
+// the caller checks each value that it has not seen before, so that what did
+// not change costs no more than one look.
+func (o *outline) scan(b []byte) error {
+	o.top, o.inner, o.of = o.top[:0], o.inner[:0], -1
+	end, err := members(b, space(b, 0), func(key []byte, i int) (int, error) {
+		end, err := 0, error(nil)
+		if i < len(b) && b[i] == '{' {
+			o.inner, o.of = o.inner[:0], len(o.top)
+			end, err = members(b, i, func(key []byte, i int) (int, error) {
+				end, err := valueEnd(b, i, 2)
+				if err == nil {
+					o.inner = append(o.inner, span{key: key, raw: b[i:end]})
+				}
+				return end, err
+			})
+		} else {
+			end, err = valueEnd(b, i, 1)
+		}
+		if err == nil {
+			o.top = append(o.top, span{key: key, raw: b[i:end]})
+		}
+		return end, err
+	})
+	if err == nil && space(b, end) != len(b) {
+		err = errNotJSON
+	}
+	return err
+}
+
+// members calls value with each key of the object at b[i] and with where its
+// value begins; value says where that ends. It returns the index after the object.
+func members(b []byte, i int, value func(key []byte, i int) (int, error)) (int, error) {
 	if i >= len(b) || b[i] != '{' {
-		return spans, errNotJSON
+		return 0, errNotJSON
 	}
 	i = space(b, i+1)
 	if i < len(b) && b[i] == '}' {
-		return spans, atEnd(b, i+1)
+		return i + 1, nil
 	}
 	for {
 		end := stringEnd(b, i)
 		if end < 0 {
-			return spans, errNotJSON
+			return 0, errNotJSON
 		}
 		key, err := keyOf(b[i:end])
 		if err != nil {
-			return spans, err
+			return 0, err
 		}
-		i = space(b, end)
-		if i >= len(b) || b[i] != ':' {
-			return spans, errNotJSON
+		if i = space(b, end); i >= len(b) || b[i] != ':' {
+			return 0, errNotJSON
 		}
-		i = space(b, i+1)
-		end, err = valueEnd(b, i, depth+1)
-		if err != nil {
-			return spans, err
+		if end, err = value(key, space(b, i+1)); err != nil {
+			return 0, err
 		}
-		spans = append(spans, span{key: key, raw: b[i:end]})
-		i = space(b, end)
-		if i >= len(b) {
-			return spans, errNotJSON
+		if i = space(b, end); i >= len(b) {
+			return 0, errNotJSON
 		}
 		switch b[i] {
 		case ',':
 			i = space(b, i+1)
 		case '}':
-			return spans, atEnd(b, i+1)
+			return i + 1, nil
 		default:
-			return spans, errNotJSON
+			return 0, errNotJSON
 		}
 	}
-}
-
-// atEnd tells whether nothing but white space follows.
-func atEnd(b []byte, i int) error {
-	if space(b, i) != len(b) {
-		return errNotJSON
-	}
-	return nil
 }
 
 func space(b []byte, i int) int {
@@ -92,6 +114,13 @@ func space(b []byte, i int) int {
 func stringEnd(b []byte, i int) int {
 	if i >= len(b) || b[i] != '"' {
 		return -1
+	}
+	n := bytes.IndexByte(b[i+1:], '"')
+	if n < 0 {
+		return -1
+	}
+	if n == 0 || b[i+n] != '\\' {
+		return i + n + 2
 	}
 	for i++; i < len(b); i++ {
 		switch b[i] {

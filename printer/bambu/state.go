@@ -117,7 +117,7 @@ func (d *document) job(s *printer.State) {
 	set(&j.TotalLayers, d.layer("total_layer_num"))
 	text := func(to *string, key string) {
 		if n := d.field(key); n != nil {
-			*to = n.string()
+			*to = strings.TrimSpace(n.string())
 		}
 	}
 	text(&j.Name, "subtask_name")
