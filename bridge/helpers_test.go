@@ -237,7 +237,7 @@ type stage struct {
 }
 
 // play runs a test on a stage. The bridge has the printers of the serials.
-func play(t *testing.T, store *memoryStore, o bridge.Options, serials []string, test func(*stage)) {
+func play(t *testing.T, store *memoryStore, o bridge.Options, serials []string, test func(*testing.T, *stage)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
 		s := &stage{t: t, store: store, sink: &catcher{}, puppets: map[string]*puppet{}, log: &bytes.Buffer{}, ended: make(chan error, 1)}
@@ -253,9 +253,9 @@ func play(t *testing.T, store *memoryStore, o bridge.Options, serials []string, 
 		ctx, stop := context.WithCancel(t.Context())
 		s.stop = stop
 		go func() { s.ended <- s.Run(ctx) }() // owner: end, which waits for ended
+		defer s.end()
 		synctest.Wait()
-		test(s)
-		s.end()
+		test(t, s)
 	})
 }
 

@@ -14,7 +14,7 @@ import (
 
 func TestSession_ValuesGoOutBeforeTheirEventsAreStored(t *testing.T) {
 	store := newStore()
-	play(t, store, bridge.Options{}, []string{"A"}, func(s *stage) {
+	play(t, store, bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
 		a := s.puppets["A"]
 		a.show(idle())
 		synctest.Wait()
@@ -57,7 +57,7 @@ func TestSession_ValuesGoOutBeforeTheirEventsAreStored(t *testing.T) {
 func TestSession_FirstSightTellsOnlyThatThePrinterIsThere(t *testing.T) {
 	for _, unreachable := range []bool{false, true} {
 		t.Run(fmt.Sprint("unreachable at first: ", unreachable), func(t *testing.T) {
-			play(t, newStore(), bridge.Options{}, []string{"A"}, func(s *stage) {
+			play(t, newStore(), bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
 				if unreachable {
 					s.puppets["A"].show(printer.State{Problem: printer.Problem{Code: printer.ProblemUnreachable, Text: "…"}})
 				}
@@ -80,12 +80,12 @@ func TestSession_FirstSightTellsOnlyThatThePrinterIsThere(t *testing.T) {
 
 func TestSession_RestartTellsNothingTwiceAndMissesNothing(t *testing.T) {
 	store := newStore()
-	play(t, store, bridge.Options{}, []string{"A"}, func(s *stage) {
+	play(t, store, bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
 		s.puppets["A"].show(idle())
 		s.puppets["A"].emit(printer.Update{State: printing("J1", 30), Memory: printer.Memory{Version: 3, Data: []byte("m")}})
 	})
 	before := []string{"printer_online", "print_started", "print_progress"}
-	play(t, store, bridge.Options{}, []string{"A"}, func(s *stage) {
+	play(t, store, bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
 		snapshot := s.snapshot(1)
 		if snapshot.State.Online || snapshot.State.Job.ID != "J1" || snapshot.At.IsZero() {
 			t.Errorf("before the first report the picture is %+v, want the last one, offline", snapshot)
@@ -101,7 +101,7 @@ func TestSession_RestartTellsNothingTwiceAndMissesNothing(t *testing.T) {
 			t.Errorf("sinks are told %+v, want the printer online", c)
 		}
 	})
-	play(t, store, bridge.Options{}, []string{"A"}, func(s *stage) {
+	play(t, store, bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
 		next := printing("J2", 5)
 		s.puppets["A"].show(next)
 		s.told("job 1 ended and job 2 began while nobody looked", append(before, "print_failed", "print_started")...)
@@ -111,7 +111,7 @@ func TestSession_RestartTellsNothingTwiceAndMissesNothing(t *testing.T) {
 func TestSession_CommitFailure(t *testing.T) {
 	store := newStore()
 	full := errors.New("no space left on device")
-	play(t, store, bridge.Options{}, []string{"A", "B"}, func(s *stage) {
+	play(t, store, bridge.Options{}, []string{"A", "B"}, func(t *testing.T, s *stage) {
 		a, b := s.puppets["A"], s.puppets["B"]
 		a.show(idle())
 		b.show(idle())
@@ -166,7 +166,7 @@ func TestSession_CommitFailure(t *testing.T) {
 
 func TestSession_KeepStoresMemoryAtOnce(t *testing.T) {
 	store := newStore()
-	play(t, store, bridge.Options{}, []string{"A"}, func(s *stage) {
+	play(t, store, bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
 		a := s.puppets["A"]
 		a.show(idle())
 		a.emit(printer.Update{State: idle(), Memory: printer.Memory{Data: []byte("later")}})
@@ -195,7 +195,7 @@ func TestSession_KeepStoresMemoryAtOnce(t *testing.T) {
 func TestSession_PeriodicSave(t *testing.T) {
 	store := newStore()
 	bed := func(s printer.State, v float64) printer.State { s.Bed.Temperature = printer.Some(v); return s }
-	play(t, store, bridge.Options{}, []string{"A", "B"}, func(s *stage) {
+	play(t, store, bridge.Options{}, []string{"A", "B"}, func(t *testing.T, s *stage) {
 		a, b := s.puppets["A"], s.puppets["B"]
 		a.show(idle())
 		b.show(idle())
@@ -236,7 +236,7 @@ func TestSession_PeriodicSave(t *testing.T) {
 }
 
 func TestSession_PanicTakesDownOnePrinterOnly(t *testing.T) {
-	play(t, newStore(), bridge.Options{}, []string{"A", "B"}, func(s *stage) {
+	play(t, newStore(), bridge.Options{}, []string{"A", "B"}, func(t *testing.T, s *stage) {
 		a, b := s.puppets["A"], s.puppets["B"]
 		a.show(idle())
 		b.show(idle())
@@ -288,7 +288,7 @@ func TestSession_PanicWhileHandlingAnUpdate(t *testing.T) {
 		}
 		return printer.DefaultMarks()
 	}
-	play(t, newStore(), bridge.Options{Marks: marks}, []string{"A"}, func(s *stage) {
+	play(t, newStore(), bridge.Options{Marks: marks}, []string{"A"}, func(t *testing.T, s *stage) {
 		s.puppets["A"].orders <- func(emit func(printer.Update)) error {
 			emit(printer.Update{State: idle()})
 			return nil
