@@ -96,6 +96,9 @@ func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]plat
 	if first {
 		dev.firstAt = now
 	}
+	if final || first {
+		d.unmute(dev, now)
+	}
 	stubs := map[string]platform{}
 	if !final {
 		for key, p := range dev.told {
@@ -126,6 +129,18 @@ func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]plat
 		}
 	}
 	return text, kinds
+}
+
+// unmute publishes the values that waited for another platform's entity to go.
+func (d *Discovery) unmute(dev *device, now time.Time) {
+	muted := false
+	for i := range dev.outlets {
+		muted = muted || dev.outlets[i].muted
+		dev.outlets[i].muted = false
+	}
+	if muted {
+		d.relay(dev, now)
+	}
 }
 
 // record is what is stored of an announced device.

@@ -175,7 +175,7 @@ func (d *Discovery) connect(dev *device) {
 		r := &dev.live[i]
 		topic := dev.topics + r.key
 		if r.value != nil {
-			o := outlet{topic: topic, fill: r.value, pace: r.pace}
+			o := outlet{topic: topic, fill: r.value, pace: r.pace, platform: r.platform}
 			if r.platform.shows() {
 				o.none = "None"
 			}
@@ -204,7 +204,9 @@ func (d *Discovery) connect(dev *device) {
 			d.sweepLater(o.topic)
 			continue
 		}
-		dev.outlets[i].last, dev.outlets[i].at, dev.outlets[i].activity = o.last, o.at, o.activity
+		n := &dev.outlets[i]
+		n.last, n.at, n.activity = o.last, o.at, o.activity
+		n.muted = o.muted || n.platform != o.platform && !dev.firstAt.IsZero() && !dev.gone
 	}
 }
 

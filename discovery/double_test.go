@@ -24,8 +24,6 @@ type double struct {
 	unique  map[string]string
 	// values are the last payloads by topic.
 	values map[string]string
-	// notRetained are topics of entities whose messages came not retained.
-	seen []mqtt.Message
 }
 
 func newDouble() *double {
@@ -106,20 +104,19 @@ func (h *double) feed(messages []mqtt.Message) {
 			h.discover(m)
 			continue
 		}
-		h.values[m.Topic] = string(m.Payload)
-		h.seen = append(h.seen, m)
-	}
-}
-
-// settle checks all values after all announcements.
-func (h *double) settle() []string {
-	for _, m := range h.seen {
+		if m.Retain {
+			h.values[m.Topic] = string(m.Payload)
+		}
 		for topic, components := range h.devices {
 			for key, c := range components {
 				h.value(topic+" "+key, c, m)
 			}
 		}
 	}
+}
+
+// settle checks that all availability is known, and gives all warnings.
+func (h *double) settle() []string {
 	for topic, components := range h.devices {
 		for key, c := range components {
 			h.available(topic+" "+key, c)
@@ -216,6 +213,12 @@ func (h *double) component(topic, key, device string, shared, c map[string]any) 
 		}
 	}
 	h.devices[topic][key] = c
+	// A new entity subscribes and gets what is retained.
+	for _, k := range words("state_topic json_attributes_topic percentage_state_topic latest_version_topic") {
+		if t, _ := c[k].(string); h.values[t] != "" {
+			h.value(what, c, mqtt.Message{Topic: t, Payload: []byte(h.values[t]), Retain: true})
+		}
+	}
 }
 
 func (h *double) entity(what, platform, device string, c map[string]any) {

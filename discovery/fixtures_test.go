@@ -128,6 +128,9 @@ func newBed(t testing.TB, with func(*discovery.Options), snaps ...printer.Snapsh
 	if with != nil {
 		with(&b.opts)
 	}
+	if b.opts.Store == nil {
+		b.opts.Store = b.store
+	}
 	b.Discovery = discovery.New(b.opts)
 	if err := b.Prepare(t.Context()); err != nil {
 		t.Fatalf("Prepare: %v", err)

@@ -26,6 +26,10 @@ type outlet struct {
 	pace  pace
 	// none is published for an unknown value; "" publishes nothing then.
 	none string
+	// platform is of the entity that listens. Muted: it is another one than
+	// before, which must be gone before it sees a value.
+	platform platform
+	muted    bool
 
 	last     []byte
 	at       time.Time
@@ -64,6 +68,9 @@ func (d *Discovery) relay(dev *device, now time.Time) {
 	activity := dev.view.s.Activity
 	for i := range dev.outlets {
 		o := &dev.outlets[i]
+		if o.muted {
+			continue
+		}
 		buf := o.fill(d.buf[:0], &dev.view)
 		if len(buf) == 0 {
 			if o.none == "" {
