@@ -80,7 +80,6 @@ type Bus struct {
 	subscribers []*subscriber
 	filters     map[string]filterState
 	waiters     map[string][]chan struct{} // of Subscribe, for the broker's answer
-	serving     bool
 	connected   bool
 	connects    uint64
 	lastError   string
@@ -218,7 +217,7 @@ func (b *Bus) Subscribe(filter string, fn func(mqtt.Message)) (stop func(), err 
 	b.subscribers = append(slices.Clone(b.subscribers), s)
 	b.filters[filter] = filterWanted
 	answered := make(chan struct{})
-	if b.serving {
+	if b.connected {
 		b.waiters[filter] = append(b.waiters[filter], answered)
 	} else {
 		close(answered)

@@ -92,14 +92,11 @@ func (b *Bus) up(t target) {
 	if b.o.OnConnect != nil {
 		b.o.OnConnect(true)
 	}
-	b.mu.Lock()
-	b.serving = true
-	b.mu.Unlock()
 }
 
 func (b *Bus) down() {
 	b.mu.Lock()
-	b.connected, b.serving, b.out.live = false, false, false
+	b.connected, b.out.live = false, false
 	for filter := range b.waiters {
 		b.answer(filter)
 	}
