@@ -96,9 +96,6 @@ func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]plat
 	if first {
 		dev.firstAt = now
 	}
-	if final || first {
-		d.unmute(dev, now)
-	}
 	stubs := map[string]platform{}
 	if !final {
 		for key, p := range dev.told {
@@ -106,6 +103,9 @@ func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]plat
 				stubs[key] = p
 			}
 		}
+	}
+	if len(stubs) == 0 {
+		d.unmute(dev, now)
 	}
 	text, err := m.encode(stubs)
 	if err != nil {

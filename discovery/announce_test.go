@@ -138,6 +138,17 @@ func TestAnnounce_RemovalIsAStubAndThenAnOmission(t *testing.T) {
 	}, a1())
 }
 
+func TestAnnounce_PlatformThatFlipsBackKeepsItsValues(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bed) {
+		s := b.apply(a1(), lockDown)
+		s = b.apply(s, func(s *printer.Snapshot) { s.State.Caps.Control = some(true) })
+		pass(30 * time.Second)
+		b.apply(s, func(s *printer.Snapshot) { s.State.Fans.Part = some(0) })
+		b.want(t, map[string]string{workshop + "part_fan": "OFF", workshop + "part_fan/percentage": "0"})
+		conforms(t, b.bus.Published())
+	}, a1())
+}
+
 func TestAnnounce_EntityIdsSurviveRenamingAndRestart(t *testing.T) {
 	twin := a1()
 	twin.Config.ID, twin.Config.Serial = 2, "03900C000000002"

@@ -175,7 +175,8 @@ func (d *Discovery) connect(dev *device) {
 		r := &dev.live[i]
 		topic := dev.topics + r.key
 		if r.value != nil {
-			o := outlet{topic: topic, fill: r.value, pace: r.pace, platform: r.platform}
+			o := outlet{topic: topic, fill: r.value, pace: r.pace}
+			o.muted = !dev.gone && dev.told[r.key] != "" && dev.told[r.key] != r.platform
 			if r.platform.shows() {
 				o.none = "None"
 			}
@@ -206,7 +207,6 @@ func (d *Discovery) connect(dev *device) {
 		}
 		n := &dev.outlets[i]
 		n.last, n.at, n.activity = o.last, o.at, o.activity
-		n.muted = o.muted || n.platform != o.platform && !dev.firstAt.IsZero() && !dev.gone
 	}
 }
 

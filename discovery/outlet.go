@@ -26,10 +26,9 @@ type outlet struct {
 	pace  pace
 	// none is published for an unknown value; "" publishes nothing then.
 	none string
-	// platform is of the entity that listens. Muted: it is another one than
-	// before, which must be gone before it sees a value.
-	platform platform
-	muted    bool
+	// muted: the entity was of another platform, which must be gone before it
+	// sees a value of this one.
+	muted bool
 
 	last     []byte
 	at       time.Time
