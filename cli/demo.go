@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -25,6 +26,9 @@ const (
 	demoHTTP = "127.0.0.1:8000"
 	demoMQTT = "127.0.0.1:1883"
 )
+
+// onlineLimit is how long the demo waits for its printers before it says that it is ready.
+const onlineLimit = 10 * time.Second
 
 // demoCmd runs the bridge with simulated printers.
 type demoCmd struct {
@@ -206,6 +210,7 @@ func (c demoCmd) announce(ctx context.Context, env Env, a *app.App, r app.Ready,
 	if r.HTTP == "" {
 		return fmt.Errorf("the HTTP port %s cannot be opened", c.HTTP)
 	}
+	waitOnline(ctx, a)
 	info, err := c.collect(ctx, a, r, printers)
 	if err != nil {
 		return err
@@ -233,6 +238,23 @@ func (c demoCmd) announce(ctx context.Context, env Env, a *app.App, r app.Ready,
 		info.Keys["read"], info.HTTP, info.MQTT.Host, info.MQTT.Port, info.MQTT.Username, info.MQTT.Password)
 	_, err = io.WriteString(env.Stdout, s.String())
 	return err
+}
+
+// waitOnline waits until every printer is connected, so that who reads "Ready"
+// finds them all; not for ever, because a demo with one printer missing is
+// better than none.
+func waitOnline(ctx context.Context, a *app.App) {
+	ctx, cancel := context.WithTimeout(ctx, onlineLimit)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for slices.ContainsFunc(a.Printers(), func(r app.PrinterRow) bool { return r.Activity == "offline" }) {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 func (c demoCmd) collect(ctx context.Context, a *app.App, r app.Ready, printers []*simulator.Printer) (access, error) {
