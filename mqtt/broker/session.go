@@ -41,6 +41,7 @@ func (b *Broker) login(c *conn, pk packets.Packet) error {
 	if b.guards.bind {
 		if held, ok := b.server.Clients.Get(cl.ID); ok {
 			if old := connOf(held); old == nil || old.grant.Name != grant.Name {
+				c.unlock()
 				return b.refuse(c, packets.ErrClientIdentifierNotValid, "the client id belongs to another user")
 			}
 		}
@@ -140,8 +141,7 @@ func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 	timer := time.AfterFunc(partingTime, c.abort) // owner: this call; stopped below
 	if cl.Properties.ProtocolVersion == 5 {
 		_ = b.server.DisconnectClient(cl, code)
-	} else {
-		// Writes what the library still has in its buffer.
+	} else if peace { // writes what the library still has in its buffer
 		_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingresp}})
 	}
 	if timer.Stop() && peace {

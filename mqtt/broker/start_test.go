@@ -122,11 +122,12 @@ func (r *rig) dialOver(i int) *mqtttest.Peer {
 	return mqtttest.Dial(r.t, r.opt.Listeners[i].Network, r.Addr(i).String())
 }
 
-// join opens a connection and logs in.
+// join opens a connection and logs in; the broker knows the session then.
 func (r *rig) join(l mqtttest.Login) *mqtttest.Peer {
 	r.t.Helper()
 	p := r.dial()
 	p.Login(l)
+	p.ExpectNothing() // the session is known once something is answered
 	return p
 }
 
