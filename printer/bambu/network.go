@@ -167,7 +167,11 @@ func (s *session) connected(r dialled, now time.Time) {
 	s.net.link = r.link
 	s.net.since, s.net.aliveAt = now, now
 	s.net.delivering, s.net.whole, s.net.greeted, s.net.woken = false, false, 0, 0
-	s.net.trouble = printer.Problem{}
+	switch s.net.trouble.Code {
+	case printer.ProblemSilent, printer.ProblemSerial: // only a report disproves these
+	default:
+		s.net.trouble = printer.Problem{}
+	}
 	s.gap = true
 	if r.check.mode == certPin && s.mem.Pin != r.check.seen && r.check.seen != "" {
 		s.mem.Pin, s.mem.Offered, s.keep = r.check.seen, "", true
