@@ -110,7 +110,7 @@ func Check(s State, cmd Command) error {
 		return fault.New(fault.Offline, "the printer is offline")
 	case row.Moves && s.Caps.ReadOnly():
 		return fault.New(fault.Denied, "the printer refuses commands").WithHint("switch on LAN mode and Developer mode on the printer's screen")
-	case row.In != nil && !slices.Contains(row.In, s.Activity):
+	case row.In != nil && !slices.Contains(row.In, s.Shown()):
 		return fault.New(fault.Conflict, "%s is not possible while the printer is %s", cmd.Name, s.Shown())
 	}
 	if row.Check == nil {
@@ -235,6 +235,9 @@ func unsupported(what string) error {
 }
 
 func within(v float64, r Range, unit string) error {
+	if r == (Range{}) {
+		return unsupported("this setting")
+	}
 	if v != v || !r.Holds(v) {
 		return fault.New(fault.Invalid, "value must be %s to %s %s", number(r.Min), number(r.Max), unit).At("value")
 	}

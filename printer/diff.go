@@ -126,8 +126,10 @@ func runout(p, n State, _ Marks) []Event {
 	return one(n.Job.ID, d)
 }
 
+// resumed counts going back to preparing too: a printer may heat up again first.
 func resumed(p, n State, _ Marks) []Event {
-	if began(p, n) || p.Activity != Paused || n.Activity != Printing || n.Job.ID == "" {
+	on := n.Activity == Printing || n.Activity == Preparing
+	if began(p, n) || p.Activity != Paused || !on || n.Job.ID == "" {
 		return nil
 	}
 	return one(n.Job.ID, about(n.Job))

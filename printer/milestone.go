@@ -2,6 +2,10 @@ package printer
 
 import "slices"
 
+// layersAtOnce bounds how many layers one change is searched for milestones.
+// More are passed only in a long gap, or by a number that makes no sense.
+const layersAtOnce = 1000
+
 // progress tells each milestone that the job crossed, once: they are compared
 // with the job's high-water marks, so a value that falls and rises again, a
 // gap and a restart tell nothing twice.
@@ -24,7 +28,8 @@ func progress(p, n State, marks Marks) []Event {
 			add("percent", m)
 		}
 	}
-	for layer := from.PeakLayer + 1; layer <= n.Job.PeakLayer && len(marks.EveryLayers) > 0; layer++ {
+	first := max(from.PeakLayer, n.Job.PeakLayer-layersAtOnce) + 1
+	for layer := first; layer <= n.Job.PeakLayer && len(marks.EveryLayers) > 0; layer++ {
 		if slices.ContainsFunc(marks.EveryLayers, func(every int) bool { return every > 0 && layer%every == 0 }) {
 			add("layer", layer)
 		}
