@@ -222,17 +222,27 @@ func (l *Link) wait(ctx context.Context, t paho.Token, limit time.Duration) erro
 	defer timer.Stop()
 	select {
 	case <-t.Done():
-		if err := t.Error(); err != nil {
-			return unreachable(ctx, err)
-		}
-		return nil
+		return answer(ctx, t)
 	case <-l.lost:
+		select {
+		case <-t.Done(): // the answer came before the end
+			return answer(ctx, t)
+		default:
+		}
 		return fault.New(fault.Offline, "connection lost: %w", l.err)
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
 		return errNoAnswer
 	}
+}
+
+// answer is the result of a token that is done.
+func answer(ctx context.Context, t paho.Token) error {
+	if err := t.Error(); err != nil {
+		return unreachable(ctx, err)
+	}
+	return nil
 }
 
 // Publish sends a message at QoS 0 or 1, unretained. At QoS 1 it waits up to

@@ -227,7 +227,7 @@ func TestLink_Hostile(t *testing.T) {
 			l := dial(t, o)
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
-			must(t, l.Publish(t.Context(), "ready", nil, 0))
+			_ = l.Publish(t.Context(), "ready", nil, 0) // the link may end before it returns
 			select {
 			case <-l.Lost():
 			case <-time.After(10 * time.Second):
