@@ -52,6 +52,7 @@ type conn struct {
 	unlock      func() // frees the client id; may be called twice
 	emptyWill   bool
 	replays     []replay // between a SUBSCRIBE and its end
+	shadows     map[string]struct{}
 
 	dropped, denied atomic.Uint64
 	reported        atomic.Int64 // when a refused write was last logged, unix seconds

@@ -37,7 +37,7 @@ func (h *hook) ID() string { return "printwire" }
 func (h *hook) Provides(method byte) bool {
 	switch method {
 	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSessionEstablish, mochi.OnSessionEstablished,
-		mochi.OnPacketRead, mochi.OnPacketEncode, mochi.OnPacketProcessed, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnPublish,
+		mochi.OnPacketRead, mochi.OnPacketEncode, mochi.OnPacketProcessed, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnUnsubscribed, mochi.OnPublish,
 		mochi.OnPublishDropped, mochi.OnRetainMessage, mochi.OnRetainedExpired, mochi.OnWill, mochi.OnWillSent, mochi.OnClientExpired:
 		return true
 	}
@@ -158,7 +158,7 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 }
 
 // OnSubscribed strikes what was refused off the replay.
-func (h *hook) OnSubscribed(cl *mochi.Client, _ packets.Packet, codes []byte) {
+func (h *hook) OnSubscribed(cl *mochi.Client, pk packets.Packet, codes []byte) {
 	c := connOf(cl)
 	if c == nil {
 		return
@@ -170,7 +170,23 @@ func (h *hook) OnSubscribed(cl *mochi.Client, _ packets.Packet, codes []byte) {
 		}
 	}
 	c.replays = kept
+	for i, sub := range pk.Filters {
+		if i < len(codes) && codes[i] < packets.ErrUnspecifiedError.Code {
+			h.b.castShadow(c, sub)
+		}
+	}
 	h.b.snapshot(c)
+}
+
+// OnUnsubscribed keeps the shadows in line.
+func (h *hook) OnUnsubscribed(cl *mochi.Client, pk packets.Packet) {
+	c := connOf(cl)
+	if c == nil || cl.Closed() { // the end of a session: leave drops them
+		return
+	}
+	for _, sub := range pk.Filters {
+		h.b.liftShadow(c, sub.Filter)
+	}
 }
 
 // OnPacketProcessed replays retained messages after the SUBACK.

@@ -158,6 +158,7 @@ func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 func (b *Broker) enter(c *conn) {
 	c.since = b.opt.Now()
 	c.number = b.numbers.Add(1)
+	b.castShadows(c)
 	b.server.Topics.Subscribe(c.client.ID, packets.Subscription{Filter: privateTopic(c.number)})
 	b.mu.Lock()
 	b.sessions[c.client.ID] = c
@@ -178,6 +179,7 @@ func (b *Broker) leave(c *conn) {
 	}
 	if c.established {
 		b.server.Topics.Unsubscribe(privateTopic(c.number), cl.ID)
+		b.dropShadows(c)
 		b.mu.Lock()
 		if b.sessions[cl.ID] == c {
 			delete(b.sessions, cl.ID)
