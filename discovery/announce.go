@@ -1,7 +1,7 @@
 package discovery
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"maps"
 	"time"
 )
@@ -29,8 +29,10 @@ type announcement struct {
 	// dueAt is when to publish, zero for never; final: without stubs, in full.
 	dueAt time.Time
 	final bool
-	// text is what was published last.
-	text []byte
+	// sum is of the message that was published last, zero for none; spaced: it
+	// had a line feed at its end.
+	sum    [sha256.Size]byte
+	spaced bool
 }
 
 // changed notes that the device's announcement is no longer what was published.
@@ -81,7 +83,7 @@ func (d *Discovery) announce(now time.Time, devices ...*device) {
 	}
 	d.save(records)
 	for _, r := range out {
-		r.dev.told, r.dev.text = r.kinds, r.text
+		r.dev.told = r.kinds
 		d.publish(d.configTopic(r.dev.id), r.text, true)
 	}
 }
@@ -112,13 +114,15 @@ func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]plat
 		d.log.Error("device not announced", "device", dev.id, "error", err)
 		return nil, nil
 	}
-	same := bytes.Equal(bytes.TrimSuffix(dev.text, []byte("\n")), text)
-	switch {
-	case final && bytes.Equal(dev.text, text):
-		// The same message, but not the same bytes: or nobody would send it.
-		text = append(text, '\n')
-	case !final && same:
+	sum := sha256.Sum256(text)
+	same := sum == dev.sum
+	if same && !final {
 		return nil, nil
+	}
+	dev.sum, dev.spaced = sum, same && !dev.spaced
+	if dev.spaced {
+		// The same message, but not the same bytes, or nobody would send it.
+		text = append(text, '\n')
 	}
 	if !final && (len(stubs) > 0 || !first) {
 		dev.dueAt, dev.final = now.Add(finalWait), true
@@ -207,7 +211,7 @@ func (d *Discovery) deleted(id string) {
 		hide = append(hide, dev.owner.units...)
 	}
 	for _, h := range hide {
-		h.gone, h.dueAt, h.text, h.told = true, time.Time{}, nil, nil
+		h.announcement = announcement{gone: true}
 		d.gone[h.id] = true
 		pairs[goneKey+h.id], pairs[toldKey+h.id] = goneRecord{recordVersion}, nil
 		delete(d.told, h.id)
@@ -241,7 +245,7 @@ func (d *Discovery) announceAgain() error {
 	devices := make([]*device, 0, len(d.devices))
 	for _, dev := range d.devices {
 		dev.gone, dev.firstAt, dev.final = false, time.Time{}, false
-		if dev.text != nil && dev.dueAt.IsZero() {
+		if dev.sum != [sha256.Size]byte{} && dev.dueAt.IsZero() {
 			// What Home Assistant knows already is sent again in full.
 			dev.final = true
 		}

@@ -92,7 +92,7 @@ func (d *Discovery) order(m mqtt.Message, queue, name, value string) (order, err
 	case !ok:
 		return o, fault.New(fault.NotFound, "there is no command %.64q", name)
 	}
-	r := &s.dev.live[s.row]
+	r := s.dev.live[s.row]
 	in, err := parse(r, &s.dev.view, s.part, value)
 	if err != nil {
 		return o, err

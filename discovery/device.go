@@ -24,10 +24,10 @@ type device struct {
 	owner *family
 	// number is the wire id of a filament changer, -1 for none.
 	number int
-	table  []row
+	table  *table
 	// seen are the rows that existed once.
 	seen []bool
-	live []row
+	live []*row
 	// head is what the announcement says about the device itself.
 	head    head
 	view    view
@@ -111,7 +111,7 @@ func (d *Discovery) newUnit(f *family, number int) *device {
 // newBridge makes the bridge's own device.
 func (d *Discovery) newBridge() {
 	id := d.bridgeID()
-	d.bridge = &device{id: id, topics: root + "/bridge/", unique: id + "_", entity: root + "_", number: -1, table: bridgeRows()}
+	d.bridge = &device{id: id, topics: root + "/bridge/", unique: id + "_", entity: root + "_", number: -1, table: newTable(bridgeRows())}
 	d.bridge.view = view{Snapshot: &printer.Snapshot{}, s: &printer.State{}, unit: &printer.Unit{}, d: d}
 	d.adopt(d.bridge)
 }
@@ -120,7 +120,7 @@ func (d *Discovery) bridgeID() string { return root + "_" + d.opts.InstallID }
 
 // adopt gives a new device what is remembered of it.
 func (d *Discovery) adopt(dev *device) {
-	dev.seen = make([]bool, len(dev.table))
+	dev.seen = make([]bool, len(dev.table.rows))
 	dev.told = d.told[dev.id].Components
 	dev.gone = d.gone[dev.id]
 	dev.view.kept = d.kept[dev.id]
@@ -136,8 +136,8 @@ func (d *Discovery) adopt(dev *device) {
 func (d *Discovery) shape(dev *device) bool {
 	h := d.headOf(dev)
 	same := dev.outlets != nil && h == dev.head
-	for i := range dev.table {
-		r := &dev.table[i]
+	for i := range dev.table.rows {
+		r := &dev.table.rows[i]
 		exists := r.exists(&dev.view)
 		switch {
 		case r.passing && exists != dev.seen[i], exists && !dev.seen[i]:
@@ -149,12 +149,8 @@ func (d *Discovery) shape(dev *device) bool {
 	}
 	dev.head = h
 	dev.live = dev.live[:0]
-	for i, r := range dev.table {
-		ok := dev.seen[i]
-		if ok && r.moves && h.readOnly {
-			r, ok = r.shown()
-		}
-		if ok {
+	for i, seen := range dev.seen {
+		if r := dev.table.at(i, h.readOnly); seen && r != nil {
 			dev.live = append(dev.live, r)
 		}
 	}
@@ -171,8 +167,7 @@ func (d *Discovery) connect(dev *device) {
 		delete(d.sets, topic)
 	}
 	dev.commands = dev.commands[:0]
-	for i := range dev.live {
-		r := &dev.live[i]
+	for i, r := range dev.live {
 		topic := dev.topics + r.key
 		if r.value != nil {
 			o := outlet{topic: topic, fill: r.value, pace: r.pace}

@@ -97,7 +97,7 @@ type Discovery struct {
 	stages    map[string]bool
 	buf       []byte
 
-	printerTable, unitTable []row
+	printerTable, unitTable *table
 
 	workers *workers
 }
@@ -120,7 +120,7 @@ func New(opts Options) *Discovery {
 		opts: opts, log: opts.Log.With("component", "discovery"), now: opts.Now,
 		wake:    make(chan struct{}, 1),
 		devices: map[string]*device{}, printers: map[string]*family{}, sets: map[string]setter{},
-		stages: map[string]bool{}, printerTable: printerRows(), unitTable: unitRows(),
+		stages: map[string]bool{}, printerTable: newTable(printerRows()), unitTable: newTable(unitRows()),
 	}
 	opts.Stages = slices.DeleteFunc(slices.Clone(opts.Stages), func(s string) bool { return s == "unknown" || s == "" })
 	d.opts.Stages = opts.Stages

@@ -28,7 +28,7 @@ func TestDouble_Warns(t *testing.T) {
 		{"kills the whole device", func(o object) { a(o)["platform"] = "holodeck" }, ""},
 		{"no unique id", func(o object) { delete(a(o), "unique_id") }, ""},
 		{"required key state_topic", func(o object) { delete(a(o), "state_topic") }, ""},
-		{"repeats the device's", func(o object) { a(o)["name"] = "X a" }, ""},
+		{"no name", func(o object) { delete(a(o), "name") }, ""},
 		{"template", func(o object) { a(o)["value_template"] = "{{ value }}" }, ""},
 		{"category", func(o object) { a(o)["entity_category"] = "config" }, ""},
 		{"state class", func(o object) { a(o)["device_class"], a(o)["state_class"] = "timestamp", "measurement" }, ""},

@@ -167,7 +167,7 @@ func (h *double) discover(m mqtt.Message) {
 	}
 	for key, v := range components {
 		c, _ := v.(map[string]any)
-		h.component(m.Topic, key, name, p, c)
+		h.component(m.Topic, key, p, c)
 	}
 }
 
@@ -179,7 +179,7 @@ func (h *double) only(what string, got map[string]any, allowed []string) {
 	}
 }
 
-func (h *double) component(topic, key, device string, shared, c map[string]any) {
+func (h *double) component(topic, key string, shared, c map[string]any) {
 	what := topic + " " + key
 	platform, _ := c["platform"].(string)
 	rule, ok := platformRules()[platform]
@@ -205,7 +205,7 @@ func (h *double) component(topic, key, device string, shared, c map[string]any) 
 	}
 	h.only(what, c, slices.Concat(rule.required, rule.optional, entityKeys()))
 	if platform != "device_automation" {
-		h.entity(what, platform, device, c)
+		h.entity(what, platform, c)
 	}
 	for _, k := range []string{"availability", "availability_mode"} {
 		if c[k] == nil {
@@ -221,7 +221,7 @@ func (h *double) component(topic, key, device string, shared, c map[string]any) 
 	}
 }
 
-func (h *double) entity(what, platform, device string, c map[string]any) {
+func (h *double) entity(what, platform string, c map[string]any) {
 	id, _ := c["unique_id"].(string)
 	if id == "" {
 		h.warn("%s: no unique id", what)
@@ -234,8 +234,8 @@ func (h *double) entity(what, platform, device string, c map[string]any) {
 	if !regexp.MustCompile(`^` + platform + `\.[a-z0-9_]+$`).MatchString(entity) {
 		h.warn("%s: entity id %q", what, entity)
 	}
-	if name, _ := c["name"].(string); name == "" || device != "" && strings.HasPrefix(strings.ToLower(name), strings.ToLower(device)) {
-		h.warn("%s: name %q is empty or repeats the device's", what, name)
+	if name, _ := c["name"].(string); name == "" {
+		h.warn("%s: no name", what)
 	}
 	for k := range c {
 		if strings.HasSuffix(k, "template") {

@@ -73,6 +73,18 @@ func TestPrepare_AllModelsTogether(t *testing.T) {
 	if len(h.devices) != 1+5+1+2+2+2 {
 		t.Errorf("%d devices, want the bridge, 5 printers and 7 filament changers", len(h.devices))
 	}
+	t.Run("no entity repeats its device's name", func(t *testing.T) {
+		for device, components := range h.devices {
+			for key, c := range components {
+				name, _ := c["name"].(string)
+				for _, other := range []string{"workshop", "big one", "twin", "locked", "printwire", "ams"} {
+					if strings.HasPrefix(strings.ToLower(name), other) {
+						t.Errorf("%s %s is named %q", device, key, name)
+					}
+				}
+			}
+		}
+	})
 	t.Run("an entity's topic has exactly one listener", func(t *testing.T) {
 		seen := map[string]string{}
 		for device, components := range h.devices {

@@ -3,7 +3,6 @@ package discovery
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"strconv"
 	"strings"
 
@@ -15,6 +14,8 @@ import (
 type memory struct {
 	// slugs by serial.
 	slugs map[string]string
+	// taken are the slugs in use.
+	taken map[string]bool
 	// told is what was announced, by object id.
 	told map[string]told
 	// gone are the devices that a person deleted in Home Assistant.
@@ -60,7 +61,7 @@ const (
 // remember loads what outlived the last process. A damaged record is as if it
 // were not there; it is logged.
 func (d *Discovery) remember() error {
-	d.memory = memory{slugs: map[string]string{}, told: map[string]told{}, gone: map[string]bool{}, kept: map[string]map[string]float64{}}
+	d.memory = memory{slugs: map[string]string{}, taken: map[string]bool{root: true}, told: map[string]told{}, gone: map[string]bool{}, kept: map[string]map[string]float64{}}
 	loads := []struct {
 		prefix string
 		take   func(id string, value []byte) error
@@ -69,7 +70,7 @@ func (d *Discovery) remember() error {
 			var r slugRecord
 			err := json.Unmarshal(b, &r)
 			if err == nil && slugify(r.Slug) == r.Slug && r.Slug != "" {
-				d.slugs[id] = r.Slug
+				d.slugs[id], d.taken[r.Slug] = r.Slug, true
 			}
 			return err
 		}},
@@ -137,15 +138,11 @@ func (d *Discovery) slugOf(c printer.Config) string {
 	if base == "" {
 		base = "printer"
 	}
-	taken := map[string]bool{root: true}
-	for s := range maps.Values(d.slugs) {
-		taken[s] = true
-	}
 	slug := base
-	for i := 2; taken[slug]; i++ {
+	for i := 2; d.taken[slug]; i++ {
 		slug = base + "_" + strconv.Itoa(i)
 	}
-	d.slugs[c.Serial] = slug
+	d.slugs[c.Serial], d.taken[slug] = slug, true
 	d.newSlugs = append(d.newSlugs, c.Serial)
 	return slug
 }

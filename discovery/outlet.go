@@ -78,6 +78,9 @@ func (d *Discovery) relay(dev *device, now time.Time) {
 			buf = append(buf, o.none...)
 		}
 		d.buf = buf[:0]
+		if o.none == "" && string(buf) == "None" {
+			continue
+		}
 		if !o.at.IsZero() && bytes.Equal(buf, o.last) {
 			continue
 		}

@@ -94,8 +94,7 @@ func (d *Discovery) message(dev *device) message {
 	if dev.owner != nil {
 		m.Availability = append(m.Availability, availability{dev.owner.topic("availability")})
 	}
-	for i := range dev.live {
-		r := &dev.live[i]
+	for _, r := range dev.live {
 		m.Components[r.key] = dev.component(r)
 		for _, t := range r.types {
 			m.Components["trigger_"+t] = component{Platform: trigger, Automation: "trigger", Topic: dev.topics + "trigger", Type: "event", Subtype: t, Payload: t}

@@ -140,3 +140,33 @@ func (r row) shown() (row, bool) {
 
 // exists tells whether the row applies now.
 func (r *row) exists(v *view) bool { return r.when == nil || r.when(v) }
+
+// table is a set of rows, shared by all devices of a kind.
+type table struct {
+	rows []row
+	// shown are the rows of a read-only printer, nil where nothing is left.
+	shown []*row
+}
+
+func newTable(rows []row) *table {
+	t := &table{rows: rows, shown: make([]*row, len(rows))}
+	for i := range rows {
+		r := &rows[i]
+		if r.moves {
+			if s, ok := r.shown(); ok {
+				t.shown[i] = &s
+			}
+			continue
+		}
+		t.shown[i] = r
+	}
+	return t
+}
+
+// at is row i as a printer shows it, nil for not at all.
+func (t *table) at(i int, readOnly bool) *row {
+	if readOnly {
+		return t.shown[i]
+	}
+	return &t.rows[i]
+}
