@@ -57,7 +57,9 @@ type printerPath struct {
 	ID string `path:"id" doc:"The printer's number or its serial." example:"1"`
 }
 
-type printersAnswer struct{ Body []Printer }
+type printersAnswer struct {
+	Body []Printer `nullable:"false"`
+}
 
 func (a *api) printers(ctx context.Context, _ *nothing) (*printersAnswer, error) {
 	who, list := caller(ctx), []Printer{}
@@ -80,7 +82,7 @@ func (a *api) printer(ctx context.Context, in *printerPath) (*printerAnswer, err
 }
 
 type statusPath struct {
-	printerPath
+	ID    string `path:"id" doc:"The printer's number or its serial." example:"1"`
 	Known string `header:"If-None-Match" doc:"The ETag of the document that the caller has."`
 }
 

@@ -32,9 +32,9 @@ type Failure struct {
 	Code      string         `json:"code" doc:"The kind of error in upper case; it follows the way the key was sent."`
 	RequestID string         `json:"request_id"`
 	RetryIn   int            `json:"retry_after,omitempty" doc:"Seconds to wait."`
-	Required  []auth.Scope   `json:"required_scopes,omitempty"`
+	Required  []auth.Scope   `json:"required_scopes,omitempty" nullable:"false"`
 	Granted   *[]auth.Scope  `json:"granted_scopes,omitempty"`
-	Errors    []FailureField `json:"errors,omitempty" doc:"What is wrong in the request."`
+	Errors    []FailureField `json:"errors,omitempty" nullable:"false" doc:"What is wrong in the request."`
 }
 
 // FailureField is one thing that is wrong in a request. It never repeats the
@@ -192,8 +192,12 @@ func (a *api) render(ctx huma.Context, _ string, v any) (any, error) {
 		for _, d := range e.Errors {
 			p.fields = append(p.fields, FailureField{Pointer: pointer(d.Location), Detail: d.Message})
 		}
-		if p.status >= http.StatusInternalServerError {
+		switch {
+		case p.status >= http.StatusInternalServerError:
 			p.fields, p.cause = nil, errors.New(e.Detail)
+		case p.status == http.StatusBadRequest:
+			// The decoder's own words would repeat what was sent.
+			p.fields, p.detail = nil, "The request could not be read."
 		}
 		c := humagin.Unwrap(ctx)
 		return a.prepare(c.Writer.Header(), c.Request, p), nil

@@ -49,7 +49,7 @@ func routes() []row {
 		{
 			method: http.MethodGet, path: base + "/openapi.json", scope: auth.SystemRead, class: classRead, audit: "openapi",
 			tag: "System", summary: "This description", example: map[string]any{"openapi": "3.1.0"},
-			serve: serve((*api).description),
+			serve: serveEncoded[map[string]any]((*api).description),
 		},
 		{
 			method: http.MethodGet, path: base + "/printers", scope: auth.PrintersRead, class: classRead, audit: "printers.list",

@@ -36,27 +36,27 @@ type Status struct {
 	Temperatures Temperatures `json:"temperatures" doc:"In °C."`
 
 	HMSStatus string     `json:"hms_status" enum:"ok,warning,error"`
-	HMSErrors []HMSError `json:"hms_errors" doc:"The faults that stand now."`
+	HMSErrors []HMSError `json:"hms_errors" nullable:"false" doc:"The faults that stand now."`
 
-	AMS             []AMS   `json:"ams" doc:"The filament changers."`
+	AMS             []AMS   `json:"ams" nullable:"false" doc:"The filament changers."`
 	AMSExists       bool    `json:"ams_exists"`
-	VTTray          []Tray  `json:"vt_tray" doc:"The external spools."`
+	VTTray          []Tray  `json:"vt_tray" nullable:"false" doc:"The external spools."`
 	TrayNow         *int    `json:"tray_now" doc:"The tray in use: 254 is external, 255 none."`
 	ExpectedTray    *int    `json:"expected_tray"`
 	PreviousTray    *int    `json:"previous_tray"`
 	AMSStatusMain   *int    `json:"ams_status_main"`
 	AMSStatusSub    *int    `json:"ams_status_sub"`
-	AMSMapping      []int   `json:"ams_mapping"`
+	AMSMapping      []int   `json:"ams_mapping" nullable:"false"`
 	AMSExtruderMap  IntMap  `json:"ams_extruder_map" doc:"Changer id to nozzle: 0 right, 1 left."`
 	LastAMSUpdate   *Time   `json:"last_ams_update"`
 	FilaSwitch      *bool   `json:"fila_switch" doc:"Whether the extruder's sensor sees filament."`
 	MCPrintSubStage *int    `json:"mc_print_sub_stage"`
 	StgCur          *int    `json:"stg_cur" doc:"-1 when there is no stage."`
 	StgCurName      *string `json:"stg_cur_name"`
-	Stg             []int   `json:"stg"`
+	Stg             []int   `json:"stg" nullable:"false"`
 
-	Nozzles        []Nozzle `json:"nozzles" doc:"Right or only first, then left."`
-	NozzleRack     []Nozzle `json:"nozzle_rack"`
+	Nozzles        []Nozzle `json:"nozzles" nullable:"false" doc:"Right or only first, then left."`
+	NozzleRack     []Nozzle `json:"nozzle_rack" nullable:"false"`
 	ActiveExtruder *int     `json:"active_extruder" doc:"0 is right, 1 is left."`
 
 	CoolingFanSpeed    *int  `json:"cooling_fan_speed" doc:"In percent."`
@@ -130,7 +130,7 @@ type HMSError struct {
 	Module   int      `json:"module"`
 	Severity int      `json:"severity" doc:"1 fatal, 2 serious, 3 common, 4 info."`
 	FullCode string   `json:"full_code" doc:"8 or 16 hexadecimal digits."`
-	Actions  []string `json:"actions"`
+	Actions  []string `json:"actions" nullable:"false"`
 	JobID    *string  `json:"job_id"`
 	Text     *string  `json:"text"`
 	URL      *string  `json:"url" doc:"The maker's page about it."`
@@ -148,12 +148,12 @@ type AMS struct {
 	DryTime       *int     `json:"dry_time" doc:"Minutes left."`
 	DryStatus     *int     `json:"dry_status" doc:"0 off, 1 checking, 2 drying, 3 cooling, 4 stopping, 5 error."`
 	DrySubStatus  *int     `json:"dry_sub_status" doc:"1 heating, 2 dehumidifying."`
-	DrySFReason   []int    `json:"dry_sf_reason"`
+	DrySFReason   []int    `json:"dry_sf_reason" nullable:"false"`
 	DryTargetTemp *int     `json:"dry_target_temp" doc:"In °C."`
 	DryFilament   *string  `json:"dry_filament"`
 	ModuleType    string   `json:"module_type" doc:"ams, n3f or n3s."`
 	Kind          *string  `json:"kind" doc:"The product's name."`
-	Tray          []Tray   `json:"tray"`
+	Tray          []Tray   `json:"tray" nullable:"false"`
 }
 
 // Tray is a slot of a changer, or an external spool.
