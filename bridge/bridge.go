@@ -205,12 +205,12 @@ func (b *Bridge) Do(ctx context.Context, id int, cmd printer.Command) (printer.O
 	if err := b.permit(ctx, id, cmd); err != nil {
 		return printer.Outcome{}, err
 	}
-	log := s.log.With("command", cmd.Name, "origin", cmd.Origin)
+	logger := s.log.With("command", cmd.Name, "origin", cmd.Origin)
 	outcome, err := s.do(ctx, cmd)
 	if err != nil {
-		log.Info("command refused or failed", "kind", fault.KindOf(err).String(), "error", err)
+		logger.Info("command refused or failed", "kind", fault.KindOf(err).String(), "error", err)
 		return outcome, fmt.Errorf("%s: %w", cmd.Name, err)
 	}
-	log.Info("command done", "acknowledged", outcome.Acknowledged, "effective", outcome.Effective)
+	logger.Info("command done", "acknowledged", outcome.Acknowledged, "effective", outcome.Effective)
 	return outcome, nil
 }

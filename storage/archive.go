@@ -31,7 +31,7 @@ func (a *Archive) Job(_ context.Context, id string) (archive.Record, error) {
 	var r archive.Record
 	found := false
 	err := a.s.db.View(func(tx *bbolt.Tx) error {
-		v := tx.Bucket([]byte(bucketJobs.name)).Get([]byte(id))
+		v := bucketJobs.in(tx).Get([]byte(id))
 		if found = v != nil; !found {
 			return nil
 		}
@@ -50,7 +50,7 @@ func (a *Archive) Job(_ context.Context, id string) (archive.Record, error) {
 func (a *Archive) Jobs(_ context.Context, limit int) ([]archive.Record, error) {
 	var list []archive.Record
 	err := a.s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket([]byte(bucketJobs.name)).Cursor()
+		c := bucketJobs.in(tx).Cursor()
 		for k, v := c.Last(); k != nil && (limit == 0 || len(list) < limit); k, v = c.Prev() {
 			var r archive.Record
 			if err := bucketJobs.decode(v, &r); err != nil {
@@ -77,7 +77,7 @@ func (a *Archive) Apply(ctx context.Context, upTo uint64, records []archive.Reco
 			if err != nil {
 				return err
 			}
-			if err := tx.Bucket([]byte(bucketJobs.name)).Put([]byte(r.Job), value); err != nil {
+			if err := bucketJobs.in(tx).Put([]byte(r.Job), value); err != nil {
 				return fmt.Errorf("storing job %s: %w", r.Job, err)
 			}
 		}

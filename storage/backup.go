@@ -123,7 +123,7 @@ const worthIt = 16 << 20
 
 // compacted gives back the free half of a big file, which otherwise never
 // shrinks. The old file stays in place until the new one is whole.
-func compacted(db *bbolt.DB, path string, timeout time.Duration, log *slog.Logger) (*bbolt.DB, error) {
+func compacted(db *bbolt.DB, path string, timeout time.Duration, logger *slog.Logger) (*bbolt.DB, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -136,7 +136,7 @@ func compacted(db *bbolt.DB, path string, timeout time.Duration, log *slog.Logge
 	temp := path + ".compact"
 	defer os.Remove(temp)
 	if err := compactInto(temp, db); err != nil {
-		log.Warn("the database could not be compacted", "error", err)
+		logger.Warn("the database could not be compacted", "error", err)
 		return db, nil
 	}
 	// The lock is the old file's: the new one gets its own before it is in place.
@@ -145,10 +145,10 @@ func compacted(db *bbolt.DB, path string, timeout time.Duration, log *slog.Logge
 		return db, nil
 	}
 	if err := errors.Join(os.Rename(temp, path), syncFolder(path)); err != nil {
-		log.Warn("the compacted database could not be put in place", "error", err)
+		logger.Warn("the compacted database could not be put in place", "error", err)
 		return db, small.Close()
 	}
-	log.Info("database compacted", "freed_bytes", free)
+	logger.Info("database compacted", "freed_bytes", free)
 	return small, db.Close()
 }
 

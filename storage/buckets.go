@@ -1,34 +1,58 @@
 package storage
 
-// bucket is one row of the table of buckets.
-type bucket struct {
-	name string
+import "go.etcd.io/bbolt"
+
+// bucket is the name of a top-level bucket.
+type bucket string
+
+// The buckets.
+const (
+	bucketMeta     bucket = "meta"
+	bucketSerials  bucket = "serials"
+	bucketPrinters bucket = "printers"
+	bucketRecords  bucket = "records"
+	bucketJournal  bucket = "journal"
+	bucketCursors  bucket = "cursors"
+	bucketJobs     bucket = "jobs"
+	bucketValues   bucket = "values"
+)
+
+// bucketRow is one row of the table of buckets.
+type bucketRow struct {
+	bucket bucket
 	// version is of its records: the first byte of each value. 0 is for
 	// values that have none because their owner encodes them.
 	version byte
-	// holds says what is in it, for people.
+	// holds says what is in it.
 	holds string
 }
 
-// The buckets.
-var (
-	bucketMeta     = bucket{"meta", 1, "the file's own format"}
-	bucketSerials  = bucket{"serials", 1, "serial → printer id, for ever"}
-	bucketPrinters = bucket{"printers", 1, "printer id → how a printer added at run time is reached"}
-	bucketRecords  = bucket{"records", 1, "printer id → last state and memory"}
-	bucketJournal  = bucket{"journal", 1, "sequence number → event"}
-	bucketCursors  = bucket{"cursors", 1, "follower → last sequence number that it is done with"}
-	bucketJobs     = bucket{"jobs", 1, "job id → job record"}
-	bucketValues   = bucket{"values", 0, "other parts' own buckets of keys and values"}
-)
-
 // buckets is the table of all top-level buckets.
-func buckets() []bucket {
-	return []bucket{
-		bucketMeta, bucketSerials, bucketPrinters, bucketRecords,
-		bucketJournal, bucketCursors, bucketJobs, bucketValues,
+func buckets() []bucketRow {
+	return []bucketRow{
+		{bucketMeta, 1, "the file's own format"},
+		{bucketSerials, 1, "serial → printer id, for ever"},
+		{bucketPrinters, 1, "printer id → how a printer added at run time is reached"},
+		{bucketRecords, 1, "printer id → last state and memory"},
+		{bucketJournal, 1, "sequence number → event"},
+		{bucketCursors, 1, "follower → last sequence number that it is done with"},
+		{bucketJobs, 1, "job id → job record"},
+		{bucketValues, 0, "other parts' own buckets of keys and values"},
 	}
 }
+
+// version is the version of the bucket's records.
+func (b bucket) version() byte {
+	for _, row := range buckets() {
+		if row.bucket == b {
+			return row.version
+		}
+	}
+	return 0
+}
+
+// in is the bucket in a transaction. Open has made all of them.
+func (b bucket) in(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte(b)) }
 
 // format is the version of the file as a whole. A file with a higher one was
 // written by a newer program and is refused.

@@ -12,24 +12,24 @@ import (
 func (b bucket) encode(record any) ([]byte, error) {
 	data, err := json.Marshal(record)
 	if err != nil {
-		return nil, fmt.Errorf("encoding a record of %s: %w", b.name, err)
+		return nil, fmt.Errorf("encoding a record of %s: %w", b, err)
 	}
-	return append([]byte{b.version}, data...), nil
+	return append([]byte{b.version()}, data...), nil
 }
 
 // decode reads a record into a pointer. Nothing of value stays referenced.
 func (b bucket) decode(value []byte, record any) error {
 	switch {
 	case len(value) == 0:
-		return fmt.Errorf("a record of %s is empty", b.name)
-	case value[0] > b.version:
-		return fault.New(fault.Conflict, "a record of %s has version %d, this program knows up to %d", b.name, value[0], b.version).
+		return fmt.Errorf("a record of %s is empty", b)
+	case value[0] > b.version():
+		return fault.New(fault.Conflict, "a record of %s has version %d, this program knows up to %d", b, value[0], b.version()).
 			WithHint("use the newer program that wrote it")
 	case value[0] == 0:
-		return fmt.Errorf("a record of %s has no version", b.name)
+		return fmt.Errorf("a record of %s has no version", b)
 	}
 	if err := json.Unmarshal(value[1:], record); err != nil {
-		return fmt.Errorf("decoding a record of %s: %w", b.name, err)
+		return fmt.Errorf("decoding a record of %s: %w", b, err)
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ func (s *Store) Append(ctx context.Context, entries []journal.Entry) error {
 
 // appendEntries gives each entry the next sequence number.
 func appendEntries(tx *bbolt.Tx, entries []journal.Entry) error {
-	b := tx.Bucket([]byte(bucketJournal.name))
+	b := bucketJournal.in(tx)
 	for _, e := range entries {
 		seq, err := b.NextSequence()
 		if err != nil {
@@ -47,7 +47,7 @@ func appendEntries(tx *bbolt.Tx, entries []journal.Entry) error {
 // dropped by retention.
 func (s *Store) After(_ context.Context, seq uint64, limit int) (entries []journal.Entry, lost int, err error) {
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		c := tx.Bucket([]byte(bucketJournal.name)).Cursor()
+		c := bucketJournal.in(tx).Cursor()
 		for k, v := c.Seek(key(seq + 1)); k != nil && len(entries) < limit; k, v = c.Next() {
 			var e journal.Entry
 			if err := bucketJournal.decode(v, &e); err != nil {
@@ -140,12 +140,12 @@ func (s *Store) Forget(ctx context.Context, name string) error {
 	delete(s.followers, name)
 	s.mu.Unlock()
 	return s.write(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketCursors.name)).Delete([]byte(name))
+		return bucketCursors.in(tx).Delete([]byte(name))
 	})
 }
 
 func cursorIn(tx *bbolt.Tx, name string) (uint64, error) {
-	v := tx.Bucket([]byte(bucketCursors.name)).Get([]byte(name))
+	v := bucketCursors.in(tx).Get([]byte(name))
 	if v == nil {
 		return 0, nil
 	}
@@ -165,5 +165,5 @@ func advance(tx *bbolt.Tx, name string, seq uint64) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return true, tx.Bucket([]byte(bucketCursors.name)).Put([]byte(name), value)
+	return true, bucketCursors.in(tx).Put([]byte(name), value)
 }

@@ -20,7 +20,7 @@ type KV struct {
 func (s *Store) KV(name string) *KV { return &KV{s: s, name: name} }
 
 func (k *KV) bucket(tx *bbolt.Tx) *bbolt.Bucket {
-	return tx.Bucket([]byte(bucketValues.name)).Bucket([]byte(k.name))
+	return bucketValues.in(tx).Bucket([]byte(k.name))
 }
 
 // Value is a copy of a key's value. fault.NotFound: there is none.
@@ -72,7 +72,7 @@ func (k *KV) Put(pairs map[string][]byte) error {
 		}
 	}
 	return k.s.write(context.Background(), func(tx *bbolt.Tx) error {
-		b, err := tx.Bucket([]byte(bucketValues.name)).CreateBucketIfNotExists([]byte(k.name))
+		b, err := bucketValues.in(tx).CreateBucketIfNotExists([]byte(k.name))
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", k.name, err)
 		}

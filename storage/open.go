@@ -145,7 +145,7 @@ func (s *Store) prepare() error {
 	missing := false
 	err := s.db.View(func(tx *bbolt.Tx) error {
 		for _, b := range buckets() {
-			missing = missing || tx.Bucket([]byte(b.name)) == nil
+			missing = missing || b.bucket.in(tx) == nil
 		}
 		return nil
 	})
@@ -156,18 +156,18 @@ func (s *Store) prepare() error {
 		return err
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
-		s.last.Store(tx.Bucket([]byte(bucketJournal.name)).Sequence())
+		s.last.Store(bucketJournal.in(tx).Sequence())
 		return nil
 	})
 }
 
 func makeBuckets(tx *bbolt.Tx) error {
 	for _, b := range buckets() {
-		if _, err := tx.CreateBucketIfNotExists([]byte(b.name)); err != nil {
-			return fmt.Errorf("making the bucket %s: %w", b.name, err)
+		if _, err := tx.CreateBucketIfNotExists([]byte(b.bucket)); err != nil {
+			return fmt.Errorf("making the bucket %s: %w", b.bucket, err)
 		}
 	}
-	meta := tx.Bucket([]byte(bucketMeta.name))
+	meta := bucketMeta.in(tx)
 	if meta.Get(keyFormat()) != nil {
 		return nil
 	}
@@ -290,7 +290,7 @@ func damagedUnlessClassified(path string, err error) error {
 
 // readAll checks the format, then touches every page.
 func readAll(tx *bbolt.Tx) error {
-	meta := tx.Bucket([]byte(bucketMeta.name))
+	meta := bucketMeta.in(tx)
 	if meta == nil {
 		return errors.New("it is not a database of this program")
 	}

@@ -31,7 +31,7 @@ func (s *Store) Identify(ctx context.Context, serial string) (int, error) {
 	var known identity
 	find := func(tx *bbolt.Tx) error {
 		known = identity{}
-		if v := tx.Bucket([]byte(bucketSerials.name)).Get([]byte(serial)); v != nil {
+		if v := bucketSerials.in(tx).Get([]byte(serial)); v != nil {
 			return bucketSerials.decode(v, &known)
 		}
 		return nil
@@ -43,7 +43,7 @@ func (s *Store) Identify(ctx context.Context, serial string) (int, error) {
 		if err := find(tx); err != nil || known.ID > 0 {
 			return err
 		}
-		b := tx.Bucket([]byte(bucketSerials.name))
+		b := bucketSerials.in(tx)
 		n, err := b.NextSequence()
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (s *Store) Identify(ctx context.Context, serial string) (int, error) {
 func (s *Store) Printers(_ context.Context) ([]printer.Config, error) {
 	var list []printer.Config
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketPrinters.name)).ForEach(func(_, v []byte) error {
+		return bucketPrinters.in(tx).ForEach(func(_, v []byte) error {
 			var p storedPrinter
 			if err := bucketPrinters.decode(v, &p); err != nil {
 				return err
@@ -91,7 +91,7 @@ func (s *Store) PutPrinter(ctx context.Context, c printer.Config) error {
 		return err
 	}
 	return s.write(ctx, func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketPrinters.name)).Put(key(uint64(c.ID)), value)
+		return bucketPrinters.in(tx).Put(key(uint64(c.ID)), value)
 	})
 }
 
@@ -100,7 +100,7 @@ func (s *Store) PutPrinter(ctx context.Context, c printer.Config) error {
 func (s *Store) DeletePrinter(ctx context.Context, id int) error {
 	return s.write(ctx, func(tx *bbolt.Tx) error {
 		for _, b := range []bucket{bucketPrinters, bucketRecords} {
-			if err := tx.Bucket([]byte(b.name)).Delete(key(uint64(id))); err != nil {
+			if err := b.in(tx).Delete(key(uint64(id))); err != nil {
 				return fmt.Errorf("deleting printer %d: %w", id, err)
 			}
 		}

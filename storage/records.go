@@ -14,7 +14,7 @@ import (
 func (s *Store) Load(_ context.Context) ([]printer.Record, error) {
 	var list []printer.Record
 	err := s.db.View(func(tx *bbolt.Tx) error {
-		return tx.Bucket([]byte(bucketRecords.name)).ForEach(func(_, v []byte) error {
+		return bucketRecords.in(tx).ForEach(func(_, v []byte) error {
 			var r printer.Record
 			if err := bucketRecords.decode(v, &r); err != nil {
 				return err
@@ -79,7 +79,7 @@ func (s *Store) Save(ctx context.Context, records []printer.Record) error {
 
 // putRecord stores a record unless a newer one is there.
 func putRecord(tx *bbolt.Tx, r printer.Record, value []byte) error {
-	b := tx.Bucket([]byte(bucketRecords.name))
+	b := bucketRecords.in(tx)
 	k := key(uint64(r.ID))
 	if v := b.Get(k); v != nil {
 		var stored struct{ Version uint64 }

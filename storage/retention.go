@@ -63,7 +63,7 @@ func (s *Store) retain(tx *bbolt.Tx, remove bool) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	b := tx.Bucket([]byte(bucketJournal.name))
+	b := bucketJournal.in(tx)
 	c := b.Cursor()
 	newest, _ := c.Last()
 	last := number(newest)
@@ -116,7 +116,7 @@ func (s *Store) readByAll(tx *bbolt.Tx) (uint64, error) {
 		names[name] = true
 	}
 	s.mu.Unlock()
-	err := tx.Bucket([]byte(bucketCursors.name)).ForEach(func(k, _ []byte) error {
+	err := bucketCursors.in(tx).ForEach(func(k, _ []byte) error {
 		names[string(k)] = true
 		return nil
 	})
