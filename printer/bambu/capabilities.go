@@ -19,7 +19,7 @@ func (d *document) capabilities(s *printer.State, m *Model) {
 		c.Nozzles = max(1, m.Nozzles)
 	}
 	grow(&c.ChamberSensor, s.Chamber.Temperature.Known)
-	grow(&c.ChamberHeater, m.ChamberMax > 0 || m.Name == "" && d.field("device").path("ctc", "info", "target") != nil)
+	grow(&c.ChamberHeater, m.ChamberMax > 0 || d.foreign(m) && d.field("device").path("ctc", "info", "target") != nil)
 	grow(&c.Door, s.Door.Known)
 	grow(&c.Lidar, m.Lidar)
 	grow(&c.ChamberLight, s.ChamberLight.Known)
@@ -34,10 +34,10 @@ func (d *document) capabilities(s *printer.State, m *Model) {
 	grow(&c.PromptSound, s.PromptSound.Known)
 	grow(&c.Speed, s.Speed != "")
 	grow(&c.SkipObjects, d.field("s_obj") != nil)
-	grow(&c.Tool, s.Tool != "" && m.Tool)
-	if !m.Tool && m.Name != "" {
+	if !m.Tool {
 		s.Tool = ""
 	}
+	grow(&c.Tool, s.Tool != "")
 	if camera := d.cameraKind(m); camera != "" {
 		c.Camera = camera
 	}

@@ -126,11 +126,11 @@ func TestDocument_fullAndDelta(t *testing.T) {
 	t.Run("a full report after a delta with the same bytes replaces", func(t *testing.T) {
 		d := newDocument()
 		feed(t, d, report("0", `"device":{"bed_temp":20,"ctc":{"info":{"temp":30}}}`), report("1", `"device":{"bed_temp":21}`))
-		if !d.state(printer.State{}).Chamber.Temperature.Known {
+		if !d.state(printer.State{Serial: x1cSerial}).Chamber.Temperature.Known {
 			t.Fatal("a delta dropped a member")
 		}
 		feed(t, d, report("0", `"device":{"bed_temp":21}`))
-		if d.state(printer.State{}).Chamber.Temperature.Known {
+		if d.state(printer.State{Serial: x1cSerial}).Chamber.Temperature.Known {
 			t.Error("a full report kept a member that it lacks")
 		}
 	})

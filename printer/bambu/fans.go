@@ -23,16 +23,16 @@ func (n *node) step() printer.Opt[int] {
 func (d *document) fans(s *printer.State, m *Model) {
 	duct := d.field("device").at("airduct")
 	parts := duct.at("parts").items()
+	foreign := d.foreign(m)
 	part := func(id string) printer.Opt[int] { return element(parts, "id", id).at("state").integer(0, 100) }
-	known := m.Name != ""
 	set(&s.Fans.Part, first(part(partFan), d.field("cooling_fan_speed").step()))
-	if m.AuxFan || !known {
+	if m.AuxFan || foreign {
 		set(&s.Fans.Aux, first(part(auxFan), d.field("big_fan1_speed").step()))
 	}
-	if m.ChamberFan || !known {
+	if m.ChamberFan || foreign {
 		set(&s.Fans.Chamber, first(part(chamberFan), d.field("big_fan2_speed").step()))
 	}
-	if m.SecondAuxFan || !known {
+	if m.SecondAuxFan || foreign {
 		set(&s.Fans.SecondAux, part(secondAuxFan))
 	}
 	set(&s.Fans.Heatbreak, d.field("heatbreak_fan_speed").step())

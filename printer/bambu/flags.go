@@ -74,7 +74,7 @@ func (d *document) flags(s *printer.State, m *Model) {
 	} else if card := d.field("sdcard").boolean(); card.Known {
 		s.Storage = map[bool]string{true: "normal", false: "none"}[card.Value]
 	}
-	if d.homeBit(homeSoundExists) == printer.Some(true) && (m.Name == "" || m.PromptSound) {
+	if d.homeBit(homeSoundExists) == printer.Some(true) && (m.PromptSound || d.foreign(m)) {
 		s.PromptSound = d.homeBit(homeSoundOn)
 	}
 	set(&s.WiFi, signal(d.field("wifi_signal")))

@@ -25,9 +25,10 @@ func faultOf(e hmsEntry, model string) printer.Fault {
 }
 
 // faultOfError is the fault that a print_error stands for. model may be "".
+// All eight digits count: codes of 10 and 12 have no leading zero.
 func faultOfError(code uint32, _ string) printer.Fault {
 	return printer.Fault{
-		Code:     fmt.Sprintf("%08X", code),
+		Code:     codeText(code),
 		Severity: errorSeverity(code),
 		Module:   moduleSlug(code >> 24),
 		Text:     errorText(code),

@@ -29,16 +29,6 @@ func Stages() []string {
 	return slugs
 }
 
-// stagePaused tells whether a stage is one in which the printer stands still
-// and waits for a person.
-func stagePaused(id int) bool {
-	switch id {
-	case 5, 6, 16, 17, 20, 21, 23, 26, 27, 28, 30, 32, 33, 34, 35:
-		return true
-	}
-	return false
-}
-
 // stageTable has the slug of each stage at the place of its id.
 func stageTable() []string {
 	return []string{

@@ -6,9 +6,6 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
-// family is State.Family of all printers of this package.
-const family = "bambu"
-
 // mapped are parts of the last State with what they were made from, so that
 // they are made again only when that changed. What was handed over is never
 // written to again.
@@ -54,7 +51,7 @@ func (d *document) state(base printer.State) printer.State {
 	if d.complete() {
 		blank(&s)
 	}
-	s.Family = family
+	s.Family = Family
 	model := d.identify(&s)
 	d.firmware(&s)
 	d.job(&s)
@@ -103,6 +100,11 @@ func (d *document) identify(s *printer.State) *Model {
 	}
 	return &c.model
 }
+
+// foreign tells whether the printer is of a model that the table lacks. As
+// long as it has not said what it is, it is not: what is shown by mistake
+// would have to be shown for ever.
+func (d *document) foreign(m *Model) bool { return m.Name == "" && d.versions.seen }
 
 // job fills what the report says of the job; the life cycle decides what of
 // it is true.

@@ -29,7 +29,7 @@ func (n *node) heater() printer.Heater {
 	}
 	half := func(v uint32) printer.Opt[float64] {
 		t := float64(int16(v))
-		if t < coldest || t > hottest {
+		if v == 0xFFFF || t < coldest || t > hottest {
 			return printer.Opt[float64]{}
 		}
 		return printer.Some(t)
@@ -57,10 +57,10 @@ func (d *document) heat(s *printer.State, m *Model) {
 	setHeater(&s.Bed, legacy)
 	setHeater(&s.Bed, bed.heater())
 	chamber := d.chamber()
-	if m.Name != "" && !m.ChamberSensor {
+	if !m.ChamberSensor && !d.foreign(m) {
 		chamber.Temperature = printer.Opt[float64]{}
 	}
-	if m.Name != "" && m.ChamberMax == 0 {
+	if m.ChamberMax == 0 && !d.foreign(m) {
 		chamber.Target = printer.Opt[float64]{}
 	}
 	setHeater(&s.Chamber, chamber)
