@@ -61,7 +61,11 @@ func printer(t *testing.T, o simulator.Options) *simulator.Printer {
 }
 
 func dial(p *simulator.Printer, id, code string) (paho.Client, error) {
-	options := paho.NewClientOptions().AddBroker("tls://" + p.Addr().String()).SetClientID(id).SetUsername("bblp").SetPassword(code).
+	return connect(p.Addr().String(), id, code)
+}
+
+func connect(address, id, code string) (paho.Client, error) {
+	options := paho.NewClientOptions().AddBroker("tls://" + address).SetClientID(id).SetUsername("bblp").SetPassword(code).
 		SetProtocolVersion(4).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(5 * time.Second).
 		SetTLSConfig(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test of the protocol, not of the certificate
 	client := paho.NewClient(options)

@@ -313,7 +313,7 @@ func (m *machine) module(row module, serial string) document {
 	if row.name == "ota" {
 		doc["flag"] = 3
 	}
-	if !m.model.namedProduct {
+	if m.model.firmware < m.model.namedFrom {
 		delete(doc, "product_name")
 		delete(doc, "visible")
 		doc["project_name"] = m.model.code

@@ -117,8 +117,8 @@ func (m *machine) attach(part float64) {
 	if len(m.jobs) == 0 {
 		return
 	}
-	send := m.send
-	m.send = func([]byte) {}
+	heard := m.heard
+	m.heard = func() bool { return false }
 	m.start(m.nextJob())
 	for m.run.clock < m.run.prepare {
 		m.advance(m.run.prepare-m.run.clock+time.Second, false)
@@ -126,7 +126,7 @@ func (m *machine) attach(part float64) {
 	m.run.clock += time.Duration(part * float64(m.run.end-m.run.prepare))
 	m.progress()
 	m.advance(time.Second, false)
-	m.send, m.sent = send, nil
+	m.heard, m.sent = heard, nil
 }
 
 func (m *machine) nextJob() Job {
@@ -282,14 +282,17 @@ func (m *machine) wrapUp() {
 		m.nozzles[i].heat.target = 0
 	}
 	if !m.model.tree {
-		m.file, m.stages, m.printType = "", nil, "idle"
+		m.file, m.stages, m.printType, m.homed = "", nil, "idle", false
 	}
-	if m.loop && len(m.jobs) > 0 {
-		m.after(time.Duration(60+m.random.IntN(60))*time.Second, func(m *machine) {
-			if m.run == nil {
-				m.accept(m.nextJob())
-			}
-		})
+	if m.loop {
+		m.after(time.Duration(60+m.random.IntN(60))*time.Second, (*machine).again)
+	}
+}
+
+// again starts the next job if the printer is free.
+func (m *machine) again() {
+	if m.run == nil && len(m.jobs) > 0 {
+		m.accept(m.nextJob())
 	}
 }
 

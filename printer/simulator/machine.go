@@ -2,6 +2,7 @@ package simulator
 
 import (
 	"log/slog"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -56,6 +57,7 @@ type machine struct {
 	loop    bool
 	jobs    []Job
 	send    func([]byte)
+	heard   func() bool // somebody is listening
 	log     *slog.Logger
 	random  *rand.Rand
 
@@ -114,10 +116,11 @@ func newMachine(o *Options) (*machine, error) {
 	if err := o.complete(row); err != nil {
 		return nil, err
 	}
+	row = row.with(o.Firmware)
 	m := &machine{
 		model: row, serial: o.Serial, name: o.Name, omitMsg: o.OmitMsg || row.omitMsg,
 		full: o.Reports == "full" || o.Reports == "" && row.full, refuse: o.Refuse, loop: o.Loop, jobs: o.Jobs,
-		send: func([]byte) {}, log: o.Log, random: rand.New(rand.NewPCG(o.Seed, 0x5eed)), epoch: o.Now(),
+		send: func([]byte) {}, heard: func() bool { return true }, log: o.Log, random: rand.New(rand.NewPCG(o.Seed, 0x5eed)), epoch: o.Now(),
 		sequence: 400, taskID: 3000, options: map[string]bool{},
 	}
 	kinds := o.AMS
@@ -245,6 +248,7 @@ func (m *machine) elapse(d time.Duration) {
 		m.nozzles[i].heat.elapse(d)
 	}
 	m.bed.elapse(d)
+	m.wobble()
 	m.chamber.base = 24 + max(0, m.bed.now-30)*0.28
 	m.chamber.elapse(d)
 	for i := range m.units {
@@ -253,6 +257,16 @@ func (m *machine) elapse(d time.Duration) {
 	if m.run != nil && !m.run.paused {
 		m.run.clock += time.Duration(float64(d) * m.pace())
 		m.progress()
+	}
+}
+
+// wobble lets the sensors of the units waver a little, as far as full reports tell them.
+func (m *machine) wobble() {
+	if !m.model.tree {
+		return
+	}
+	for i := range m.units {
+		m.units[i].box.base = 25.5 + 0.6*math.Sin(m.clock.Minutes()/7+float64(i))
 	}
 }
 

@@ -6,11 +6,13 @@ import "time"
 type model struct {
 	name, product, prefix, code string
 	firmware                    string
-	tree                        bool // the newer dialect: print.device, packed temperatures
+	tree                        bool // a newer board: print.device, packed temperatures, unless flat
 	full                        bool // every periodic report is full
 	omitMsg                     bool
 	fixedSequence               string // "" counts
-	namedProduct                bool   // the firmware tells its product name in get_version
+	namedFrom                   string // first firmware that tells its product name in get_version
+	treeFrom                    string // first firmware of the newer dialect, "" if all of them
+	flat                        bool   // a newer board that still speaks the older dialect
 	bareGcode                   bool   // gcode_line is acknowledged without its command
 	strict                      bool   // a subscription to the request topic costs the connection
 	qos                         byte
@@ -39,52 +41,61 @@ func models() []model {
 	return []model{
 		{
 			name: "A1", product: "Bambu Lab A1", prefix: "039", code: "N2S", firmware: "01.07.00.00",
-			namedProduct: true, clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
+			namedFrom: "01.06.00.00", clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
 			strict: true, nozzles: 1, nozzleType: "stainless_steel", homeFlag: 0x337d0190, ams: []string{"AMS Lite"},
 			modules: boardsOfESP("AP05", "MC02", "TH01"),
 		},
 		{
 			name: "A1 mini", product: "Bambu Lab A1 mini", prefix: "030", code: "N1", firmware: "01.07.02.00",
-			namedProduct: true, bareGcode: true, clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
+			namedFrom: "01.06.00.00", bareGcode: true, clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
 			strict: true, nozzles: 1, nozzleType: "stainless_steel", homeFlag: 0x337d0198, ams: []string{"AMS Lite"},
 			modules: boardsOfESP("AP05", "MC02", "TH03"),
 		},
 		{
 			name: "P1S", product: "Bambu Lab P1S", prefix: "01P", code: "C12", firmware: "01.08.02.00",
-			namedProduct: true, clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
+			namedFrom: "01.08.00.00", clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
 			strict: true, nozzles: 1, nozzleType: "stainless_steel", auxFan: true, homeFlag: 0x0d610188, ams: []string{"AMS"},
 			modules: boardsOfESP("AP04", "MC07", "TH09"),
 		},
 		{
 			name: "X1C", product: "Bambu Lab X1-Carbon", prefix: "00M", code: "BL-P001", firmware: "01.09.00.01",
-			tree: true, full: true, namedProduct: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
+			tree: true, full: true, namedFrom: "01.05.00.00", treeFrom: "01.09.00.00", qos: 1, clients: 4, printing: time.Second, idle: time.Second,
 			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HX01", chamber: true, auxFan: true,
 			homeFlag: -0x40000000 + 0x00258188, fun: 0x1183_0F9CFB, stat: 0x7A58000, ams: []string{"AMS", "AMS"},
 			modules: boardsOfLinux("MC07", "TH09"),
 		},
 		{
 			name: "P2S", product: "Bambu Lab P2S", prefix: "22E", code: "N7", firmware: "01.01.00.00",
-			tree: true, full: true, namedProduct: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
+			tree: true, full: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
 			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HS01", chamber: true, auxFan: true, airduct: true,
 			homeFlag: -0x40000000 + 0x00258188, fun: 0x4_0187_9FFF_9CFF, stat: 0x46258008, ams: []string{"AMS 2 Pro"},
 			modules: boardsOfLinux("MC13", "TH12"),
 		},
 		{
 			name: "H2S", product: "Bambu Lab H2S", prefix: "093", code: "O1S", firmware: "01.01.00.00",
-			tree: true, full: true, namedProduct: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
+			tree: true, full: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
 			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HS01", chamber: true, heatedChamber: true, auxFan: true,
 			airduct: true, homeFlag: -0x40000000 + 0x00258188, fun: 0x4_0187_9FFF_9CFF, stat: 0x46258008,
 			ams: []string{"AMS 2 Pro"}, modules: boardsOfLinux("MC11", "TH10"),
 		},
 		{
 			name: "H2D", product: "Bambu Lab H2D", prefix: "094", code: "O1D", firmware: "01.03.00.00",
-			tree: true, full: true, fixedSequence: "2021", namedProduct: true, qos: 1, clients: 4,
+			tree: true, full: true, fixedSequence: "2021", qos: 1, clients: 4,
 			printing: 1500 * time.Millisecond, idle: 1500 * time.Millisecond, nozzles: 2, nozzleType: "HH05",
 			nozzleCode: "HH05", chamber: true, heatedChamber: true, auxFan: true, airduct: true,
 			homeFlag: -0x40000000 + 0x00278188, fun: 0x4027EF18FFF9CB7, stat: 0x640258000,
 			ams: []string{"AMS 2 Pro", "AMS 2 Pro", "AMS HT"}, modules: boardsOfLinux("MC09", "TH08"),
 		},
 	}
+}
+
+// with is the model as it is with that firmware.
+func (m model) with(firmware string) model {
+	m.firmware = firmware
+	if m.treeFrom != "" && firmware < m.treeFrom {
+		m.flat, m.omitMsg, m.fixedSequence = true, true, "2021"
+	}
+	return m
 }
 
 func boardsOfESP(esp, motion, head string) []module {

@@ -12,7 +12,7 @@ type document = map[string]any
 
 // report sends what there is to tell: everything, or what changed.
 func (m *machine) report() {
-	if m.clock < m.quiet || m.clock < m.deaf {
+	if m.clock < m.quiet || m.clock < m.deaf || !m.heard() {
 		return
 	}
 	m.jitter()
@@ -96,9 +96,12 @@ func (m *machine) document() document {
 		"ams": m.amsDocument(), "vt_tray": m.externalTray(trayExternal), "lights_report": m.lightsReport(),
 		"net": m.network(), "ipcam": m.camera(), "upgrade_state": m.upgrade(), "xcam": m.vision(),
 	}
-	if m.model.tree {
+	switch {
+	case m.model.flat:
+		m.addFlat(doc)
+	case m.model.tree:
 		m.addTree(doc)
-	} else {
+	default:
 		m.addLegacy(doc)
 	}
 	return doc
@@ -107,6 +110,9 @@ func (m *machine) document() document {
 // addLegacy adds what only the older boards say. They claim a chamber of 5 °C for ever.
 func (m *machine) addLegacy(doc document) {
 	doc["chamber_temper"] = 5
+	if !m.model.auxFan { // the fans it does not have follow the one it has
+		doc["big_fan1_speed"], doc["big_fan2_speed"], doc["fan_gear"] = doc["cooling_fan_speed"], doc["cooling_fan_speed"], m.part*255/100
+	}
 	doc["lifecycle"] = "product"
 	doc["mc_print_line_number"] = "0"
 	doc["mess_production_state"] = "active"
@@ -115,6 +121,17 @@ func (m *machine) addLegacy(doc document) {
 	doc["flag3"] = 31
 	doc["online"] = document{"ahb": false, "rfid": false, "version": 1804806695}
 	doc["upload"] = document{"status": "idle", "progress": 0, "message": ""}
+}
+
+// addFlat adds what a newer board said with its older firmware: a real chamber
+// sensor, and a nozzle whose info is a number beside an object keyed "0".
+func (m *machine) addFlat(doc document) {
+	doc["chamber_temper"] = m.degrees(m.chamber, 0)
+	doc["device"] = document{"fan": m.part * 255 / 100, "nozzle": document{"0": document{"info": 136, "temp": m.nozzles[0].heat.packed()}, "info": 17}}
+	doc["fail_reason"], doc["mc_print_error_code"] = strconv.FormatUint(uint64(m.failCode), 10), strconv.Itoa(int(m.printError&0xffff))
+	doc["aux_part_fan"], doc["ctt"], doc["maintain"], doc["job_id"], doc["xcam_status"] = m.model.auxFan, 0, 3, "0", "0"
+	doc["filam_bak"], doc["online"] = []int{}, document{"ahb": true, "ext": false, "version": 4}
+	doc["print_gcode_action"], doc["print_real_action"] = max(0, m.stage), 0
 }
 
 // degrees is a sensor's value with its noise while it is held at a target.

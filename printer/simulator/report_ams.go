@@ -55,13 +55,13 @@ func (m *machine) unitDocument(u *unit) document {
 	} else {
 		doc["humidity"] = "5"
 	}
-	if m.model.tree || u.kind.bits != 1 {
+	if m.model.tree && !m.model.flat || u.kind.bits != 1 {
 		doc["humidity_raw"], doc["info"] = "0", u.info()
 		if u.kind.sensors {
 			doc["humidity_raw"] = strconv.Itoa(int(u.humidity))
 		}
 	}
-	if m.model.tree || u.kind.dries {
+	if m.model.tree && !m.model.flat || u.kind.dries {
 		doc["dry_time"] = int(u.drying.Minutes() + 0.5)
 	}
 	if m.model.tree {

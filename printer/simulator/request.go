@@ -132,7 +132,7 @@ func whole(v any, fallback int) int {
 func (m *machine) receive(key string, body document) {
 	name := key + "." + text(body["command"])
 	row, known := commands()[name]
-	if !known || row.tree && !m.model.tree {
+	if !known || row.tree && (!m.model.tree || m.model.flat) {
 		return
 	}
 	if key == "print" && m.refuse != "" {

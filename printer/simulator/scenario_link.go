@@ -17,11 +17,7 @@ func (p *Printer) reboot(away time.Duration) {
 		m.deaf = 0
 		p.server.refuse(false)
 		if m.loop {
-			m.after(time.Minute, func(m *machine) {
-				if m.run == nil && len(m.jobs) > 0 {
-					m.accept(m.nextJob())
-				}
-			})
+			m.after(time.Minute, (*machine).again)
 		}
 	})
 }

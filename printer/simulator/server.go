@@ -52,6 +52,7 @@ type server struct {
 // session is one client's connection.
 type session struct {
 	conn    net.Conn
+	raw     net.Conn // under conn: closing it never waits for a client
 	out     chan []byte
 	gone    chan struct{}
 	once    sync.Once
@@ -152,6 +153,18 @@ func (s *server) count() int {
 	return n
 }
 
+// heard tells whether anybody has subscribed to anything.
+func (s *server) heard() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.sessions {
+		if len(c.filters) > 0 && !c.frozen {
+			return true
+		}
+	}
+	return false
+}
+
 // publish sends a report to every subscriber. One that does not read is cut off.
 func (s *server) publish(payload []byte) {
 	topic := "device/" + s.serial + "/report"
@@ -180,7 +193,7 @@ func (c *session) send(frame []byte) {
 func (c *session) close() {
 	c.once.Do(func() {
 		close(c.gone)
-		_ = c.conn.Close()
+		_ = c.raw.Close()
 	})
 }
 
@@ -198,7 +211,7 @@ func (s *server) register(c *session) bool {
 func (s *server) serve(raw net.Conn) {
 	defer s.work.Done()
 	conn := tls.Server(raw, s.tls)
-	c := &session{conn: conn, out: make(chan []byte, outbox), gone: make(chan struct{})}
+	c := &session{conn: conn, raw: raw, out: make(chan []byte, outbox), gone: make(chan struct{})}
 	defer c.close()
 	if !s.register(c) {
 		return

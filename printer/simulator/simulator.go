@@ -16,8 +16,11 @@ import (
 	"github.com/printwire/printwire/secret"
 )
 
-// serialRule is what a serial may consist of.
-var serialRule = regexp.MustCompile(`^[A-Z0-9_-]{1,50}$`)
+// serialRule and firmwareRule are what a serial and a version may consist of.
+var (
+	serialRule   = regexp.MustCompile(`^[A-Z0-9_-]{1,50}$`)
+	firmwareRule = regexp.MustCompile(`^[0-9]{2}(\.[0-9]{2}){3}$`)
+)
 
 const (
 	// pause between two periodic reports, at least, whatever the speed.
@@ -34,6 +37,8 @@ type Options struct {
 	Serial string
 	// AccessCode defaults to 12345678.
 	AccessCode secret.Text
+	// Firmware defaults to a version that was seen; an older one reports as it did.
+	Firmware string
 	// Name is the user's name of the printer.
 	Name string
 	// Listen is the address of the MQTT server; 127.0.0.1:0 if empty.
@@ -110,7 +115,7 @@ func New(o Options) (*Printer, error) {
 		code: o.AccessCode, log: o.Log.With("component", "simulator"),
 		sessions: map[*session]struct{}{}, request: p.received, subscribe: p.subscribed,
 	}
-	m.send = p.server.publish
+	m.send, m.heard = p.server.publish, p.server.heard
 	return p, nil
 }
 
@@ -126,6 +131,12 @@ func (o *Options) complete(m model) error {
 		if _, err := findScenario(o.Scenario); err != nil {
 			return err
 		}
+	}
+	if o.Firmware == "" {
+		o.Firmware = m.firmware
+	}
+	if !firmwareRule.MatchString(o.Firmware) {
+		return fault.New(fault.Invalid, "%.40q is no version; expected the form 01.02.03.04", o.Firmware).At("firmware")
 	}
 	if o.Reports != "" && o.Reports != "full" && o.Reports != "delta" {
 		return fault.New(fault.Invalid, "%.40q is no way of reporting; expected full or delta", o.Reports).At("reports")
@@ -245,8 +256,11 @@ func (p *Printer) begin() {
 		return
 	}
 	p.started, p.last = true, p.options.Now()
-	if p.options.StartPrinting {
+	switch {
+	case p.options.StartPrinting:
 		p.machine.attach(0.3)
+	case p.options.Loop:
+		p.machine.after(20*time.Second, (*machine).again)
 	}
 	if p.options.Scenario != "" {
 		p.play(p.options.Scenario)

@@ -26,6 +26,7 @@ func TestNew(t *testing.T) {
 		"a fifth unit is too many":        {simulator.Options{Model: "X1C", AMS: []string{"AMS", "AMS", "AMS", "AMS", "AMS"}}, "ams"},
 		"an unknown scenario is named":    {simulator.Options{Model: "A1", Scenario: "dance"}, "scenario"},
 		"a way of reporting is named":     {simulator.Options{Model: "A1", Reports: "some"}, "reports"},
+		"a version is of four numbers":    {simulator.Options{Model: "A1", Firmware: "1.2"}, "firmware"},
 		"an empty recording is refused":   {simulator.Options{Model: "A1", Replay: strings.NewReader("")}, "replay"},
 		"a broken recording is refused":   {simulator.Options{Model: "A1", Replay: strings.NewReader("{")}, "replay"},
 		"events alone are no recording":   {simulator.Options{Model: "A1", Replay: strings.NewReader(`{"ts":1,"direction":"event"}`)}, "replay"},
@@ -193,6 +194,44 @@ func TestPrinter_fullReports(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestPrinter_olderFirmware(t *testing.T) {
+	t.Run("an X1C 01.08 is flat, full, without msg, with one sequence", func(t *testing.T) {
+		b := start(t, simulator.Options{Model: "X1C", Firmware: "01.08.02.00", StartPrinting: true})
+		reports := b.step(5 * time.Second)
+		if len(reports) < 4 {
+			t.Fatalf("%d reports", len(reports))
+		}
+		for _, r := range reports {
+			_, msg := r["msg"]
+			_, fun := r["fun"]
+			nozzle := r["device"].(object)["nozzle"].(object)
+			if msg || fun || r["sequence_id"] != "2021" || nozzle["info"] != float64(17) || nozzle["0"] == nil || r["chamber_temper"] == float64(5) {
+				t.Fatalf("report %v", r)
+			}
+		}
+	})
+	t.Run("an A1 01.05 does not tell its product name", func(t *testing.T) {
+		b := start(t, simulator.Options{Model: "A1", Firmware: "01.05.00.00"})
+		info := b.answer("info", "get_version", "1", `{"info":{"sequence_id":"1","command":"get_version"}}`)
+		ota := info["module"].([]any)[0].(object)
+		if _, named := ota["product_name"]; named || ota["project_name"] != "N2S" || ota["sw_ver"] != "01.05.00.00" {
+			t.Fatalf("ota %v", ota)
+		}
+	})
+	t.Run("reports can be made delta, full, or without msg", func(t *testing.T) {
+		b := start(t, simulator.Options{Model: "H2D", Reports: "delta", OmitMsg: true, StartPrinting: true})
+		b.full()
+		small := b.step(10 * time.Second)
+		if len(small) == 0 || len(small[len(small)-1]) > 30 || small[0]["msg"] != nil {
+			t.Fatalf("%d reports, the last with %d keys", len(small), len(small[len(small)-1]))
+		}
+		b = start(t, simulator.Options{Model: "A1", Reports: "full"})
+		if r := b.step(10 * time.Second); len(r) == 0 || len(r[0]) < 60 || r[0]["msg"] != float64(0) {
+			t.Fatalf("%d reports", len(r))
+		}
+	})
 }
 
 func TestPrinter_version(t *testing.T) {
