@@ -116,7 +116,7 @@ func (a *actor) Run(ctx context.Context, start printer.Start, emit func(printer.
 		}
 		send(true)
 		a.crash.point("grace")
-		if !wait(ctx, time.Until(memory.Deadline)) {
+		if !restFor(ctx, time.Until(memory.Deadline)) {
 			return nil
 		}
 		a.crash.point("grace")
@@ -132,7 +132,7 @@ func (a *actor) Run(ctx context.Context, start printer.Start, emit func(printer.
 	return nil
 }
 
-func wait(ctx context.Context, d time.Duration) bool {
+func restFor(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
 	select {
@@ -206,14 +206,14 @@ func TestCrashChild(t *testing.T) {
 	if plan.Kind == "time" {
 		time.AfterFunc(time.Duration(plan.N)*time.Microsecond, die) // owner: the death of the process
 	}
-	if err := live(plan, crash); err != nil {
+	if err := crashLife(plan, crash); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// live runs storage, bridge and two followers until both plays are over and
+// crashLife runs storage, bridge and two followers until both plays are over and
 // everybody has been told.
-func live(plan crashPlan, crash *crasher) error {
+func crashLife(plan crashPlan, crash *crasher) error {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -246,10 +246,10 @@ func live(plan crashPlan, crash *crasher) error {
 	}
 	running, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
-	group.Go(func() { _ = b.Run(running) })                                                    // owner: live stops and waits
-	group.Go(func() { _ = store.Run(running) })                                                // owner: live stops and waits
-	group.Go(func() { _ = journal.Follow(running, log, store, archive.New(store.Archive())) }) // owner: live stops and waits
-	group.Go(func() { _ = journal.Follow(running, log, store, &outside{store, file, crash}) }) // owner: live stops and waits
+	group.Go(func() { _ = b.Run(running) })                                                    // owner: crashLife stops and waits
+	group.Go(func() { _ = store.Run(running) })                                                // owner: crashLife stops and waits
+	group.Go(func() { _ = journal.Follow(running, log, store, archive.New(store.Archive())) }) // owner: crashLife stops and waits
+	group.Go(func() { _ = journal.Follow(running, log, store, &outside{store, file, crash}) }) // owner: crashLife stops and waits
 	defer func() { stop(); group.Wait() }()
 	for _, a := range actors {
 		select {
@@ -267,7 +267,7 @@ func live(plan crashPlan, crash *crasher) error {
 		if last := store.Last(); a == last && o == last {
 			break
 		}
-		if !wait(ctx, time.Millisecond) {
+		if !restFor(ctx, time.Millisecond) {
 			return ctx.Err()
 		}
 	}

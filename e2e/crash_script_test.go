@@ -30,13 +30,13 @@ func play(seed uint64, jobs int) []scene {
 	r := rand.New(rand.NewPCG(seed, 17))
 	scenes := []scene{{activity: printer.Idle, bed: 25, want: []string{"printer_online"}}}
 	for job := 1; job <= jobs; job++ {
-		scenes = append(scenes, printing(job)...)
-		scenes = append(scenes, ending(job, r.IntN(3))...)
+		scenes = append(scenes, printScenes(job)...)
+		scenes = append(scenes, endScenes(job, r.IntN(3))...)
 	}
 	return scenes
 }
 
-func printing(job int) []scene {
+func printScenes(job int) []scene {
 	const p, on = printer.Printing, 60
 	return []scene{
 		{activity: printer.Preparing, job: job, bed: 30, want: []string{"print_started"}},
@@ -53,7 +53,7 @@ func printing(job int) []scene {
 	}
 }
 
-func ending(job, kind int) []scene {
+func endScenes(job, kind int) []scene {
 	cold := scene{job: job, bed: 35, progress: 60, layer: 5, done: true, want: []string{"bed_cooled"}}
 	failed := scene{activity: printer.Printing, job: job, bed: 60, progress: 60, layer: 5, failed: true}
 	switch kind {
@@ -93,8 +93,8 @@ func jobName(job int, event string) string {
 	return fmt.Sprintf("job %d", job)
 }
 
-// results are the results of the jobs of a play, in order.
-func results(scenes []scene) []printer.Result {
+// wantedResults are the results of the jobs of a play, in order.
+func wantedResults(scenes []scene) []printer.Result {
 	of := map[string]printer.Result{
 		"print_complete": printer.Success, "print_stopped": printer.Interrupted, "print_failed": printer.Failure,
 	}

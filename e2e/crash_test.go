@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -50,7 +51,7 @@ func TestCrash(t *testing.T) {
 			if died < 8 && done+died < kills {
 				plan.Kind, plan.N = planOf(r)
 			}
-			killed, err := child(t, plan)
+			killed, err := crashOnce(t, plan)
 			if err != nil {
 				t.Fatalf("play %d after %d deaths: %v", seed, died, err)
 			}
@@ -60,7 +61,7 @@ func TestCrash(t *testing.T) {
 			byKind[plan.Kind]++
 		}
 		done += died
-		if !verify(t, folder, seed) {
+		if !verifyCrash(t, folder, seed) {
 			t.Fatalf("play %d, killed %d times, went wrong", seed, died)
 		}
 	}
@@ -87,8 +88,8 @@ func planOf(r *rand.Rand) (string, int64) {
 	}
 }
 
-// child runs the plan in a process of its own and tells whether it was killed.
-func child(t *testing.T, plan crashPlan) (killed bool, err error) {
+// crashOnce runs the plan in a process of its own and tells whether it was killed.
+func crashOnce(t *testing.T, plan crashPlan) (killed bool, err error) {
 	t.Helper()
 	text, err := json.Marshal(plan)
 	if err != nil {
@@ -113,8 +114,8 @@ func child(t *testing.T, plan crashPlan) (killed bool, err error) {
 	return false, nil
 }
 
-// verify compares what is stored with what was played.
-func verify(t *testing.T, folder string, seed uint64) bool {
+// verifyCrash compares what is stored with what was played.
+func verifyCrash(t *testing.T, folder string, seed uint64) bool {
 	t.Helper()
 	path := filepath.Join(folder, "printwire.db")
 	if err := storage.CheckFile(path); err != nil {
@@ -145,7 +146,7 @@ func verify(t *testing.T, folder string, seed uint64) bool {
 		if want := wanted(scenes); !slices.Equal(told[serial], want) {
 			t.Errorf("printer %s: journal has\n%s\nwant\n%s", serial, strings.Join(told[serial], "\n"), strings.Join(want, "\n"))
 		}
-		verifyJobs(t, store, serial, results(scenes))
+		verifyJobs(t, store, serial, wantedResults(scenes))
 	}
 	verifyOutside(t, filepath.Join(folder, "told"), entries)
 	return !t.Failed()
@@ -208,3 +209,5 @@ func verifyOutside(t *testing.T, path string, entries []journal.Entry) {
 		t.Errorf("outside was told up to %d of %d", next-1, len(entries))
 	}
 }
+
+func discardLog() *slog.Logger { return slog.New(slog.DiscardHandler) }
