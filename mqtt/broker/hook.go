@@ -294,8 +294,8 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 			cl.Stop(packets.ErrProtocolViolation)
 			return pk
 		}
-		c.draining.Store(true)
 		c.linger.Store(true)
+		c.parting.Store(true)
 	}
 	return pk
 }

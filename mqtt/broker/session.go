@@ -18,6 +18,8 @@ import (
 const (
 	// partingTime bounds the farewell to a client that we end.
 	partingTime = 100 * time.Millisecond
+	// takeOverGrace bounds it when a new connection waits.
+	takeOverGrace = 20 * time.Millisecond
 	// takeOverTime bounds the wait for an old client's goroutine.
 	takeOverTime = 2 * time.Second
 	// maxClientID is the longest client id we accept, in bytes.
@@ -127,18 +129,16 @@ func (b *Broker) takeOver(c *conn) {
 	}
 }
 
-// end closes a client's connection; one of MQTT 5 that still reads is told why.
-// In peace its own goroutine does the closing and gives it a moment to read.
+// end closes a client's connection; one of MQTT 5 is told why. In peace its own
+// goroutine does the closing and gives it a moment to read; else it is over
+// within a blink, also if somebody is stuck in a write to it.
 func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 	cl := c.client
-	if cl.Closed() || !cl.TryLock() { // somebody is stuck in a write to it
-		c.abort()
-		cl.Stop(code)
-		return
+	most := takeOverGrace
+	if peace {
+		most = partingTime
 	}
-	cl.Unlock()
-	_ = c.raw.SetWriteDeadline(time.Now().Add(partingTime))
-	timer := time.AfterFunc(partingTime, c.abort) // owner: this call; stopped below
+	timer := time.AfterFunc(most, c.abort) // owner: this call; stopped below
 	if cl.Properties.ProtocolVersion == 5 {
 		_ = b.server.DisconnectClient(cl, code)
 	} else if peace { // writes what the library still has in its buffer
