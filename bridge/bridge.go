@@ -38,7 +38,7 @@ type Store interface {
 
 // Sink is told what changed. It gets the changes of one call in no particular
 // order, at most one per printer: later ones were merged into earlier ones.
-// A slow Apply only makes its own next call bigger.
+// A slow Apply only makes its own next call bigger. It returns when ctx ends.
 type Sink interface {
 	Apply(ctx context.Context, changes []printer.Change)
 }

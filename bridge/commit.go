@@ -174,7 +174,8 @@ func (s *session) retry() {
 	s.past.stored = time.Time{}
 }
 
-// save writes what has changed without an event: what is due, or all.
+// save writes what has changed without an event: what is due, or all. The
+// caller holds admin, so that nothing is written of a printer being removed.
 func (b *Bridge) save(ctx context.Context, all bool) {
 	now := b.now()
 	var records []printer.Record

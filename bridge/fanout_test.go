@@ -113,6 +113,21 @@ func TestFanout_HangingSinkDelaysTheEndOnlyForItsTime(t *testing.T) {
 	})
 }
 
+func TestFanout_SinkMayUseTheBridgeUntilTheEnd(t *testing.T) {
+	play(t, newStore(), bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
+		gate := make(chan struct{})
+		s.AddSink("user", sinkFunc(func([]printer.Change) {
+			<-gate
+			_ = s.Remove(context.Background(), 99)
+			_, _ = s.Add(context.Background(), printer.Config{Serial: "LATE"})
+		}))
+		synctest.Wait()
+		s.stop()
+		time.AfterFunc(time.Second, func() { close(gate) }) // owner: the end below waits for the sink that waits for it
+		s.end()
+	})
+}
+
 // walker is a driver that shows a rising temperature as fast as it can.
 type walker struct{ steps int }
 

@@ -34,9 +34,9 @@ func (b *Bridge) Run(ctx context.Context) error {
 	b.keepSaving(ctx)
 
 	b.admin.Lock()
-	defer b.admin.Unlock()
 	b.stopSessions()
 	b.save(context.WithoutCancel(ctx), true)
+	b.admin.Unlock()
 	b.drainSinks(pumpCtx)
 	stopPumps()
 	b.pumping.Wait()
@@ -57,7 +57,9 @@ func (b *Bridge) keepSaving(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-t.C:
+			b.admin.Lock()
 			b.save(ctx, false)
+			b.admin.Unlock()
 		}
 	}
 }

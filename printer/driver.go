@@ -41,8 +41,9 @@ type Memory struct {
 // MaxMemory is the largest Memory.Data, in bytes.
 const MaxMemory = 64 << 10
 
-// Start is where a driver goes on from: what was stored last. Fresh is true
-// when nothing was stored, so that no event may be derived from the past.
+// Start is where a driver goes on from: what was stored last, Online included,
+// so that a printer that is reached again at once was never offline. Fresh is
+// true when nothing was stored, so that no event may be derived from the past.
 type Start struct {
 	State  State
 	Memory Memory

@@ -253,7 +253,7 @@ func openChecked(path string, timeout time.Duration) (db *bbolt.DB, err error) {
 	if !inPlace(file, path) {
 		return nil, errors.Join(inUse(path), db.Close())
 	}
-	if err := db.View(readAll); err != nil {
+	if err := db.View(func(tx *bbolt.Tx) error { return readAll(tx, file) }); err != nil {
 		return nil, errors.Join(damagedUnlessClassified(path, err), db.Close())
 	}
 	return db, nil
@@ -288,18 +288,25 @@ func damagedUnlessClassified(path string, err error) error {
 	return damaged(path, err)
 }
 
-// readAll checks the format, then touches every page.
-func readAll(tx *bbolt.Tx) error {
+// readAll checks length and format, then walks through all buckets.
+func readAll(tx *bbolt.Tx, f *os.File) error {
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() < tx.Size() {
+		return fmt.Errorf("it has %d bytes and should have at least %d", info.Size(), tx.Size())
+	}
 	meta := bucketMeta.in(tx)
 	if meta == nil {
 		return errors.New("it is not a database of this program")
 	}
-	var f formatRecord
-	if err := bucketMeta.decode(meta.Get(keyFormat()), &f); err != nil {
+	var record formatRecord
+	if err := bucketMeta.decode(meta.Get(keyFormat()), &record); err != nil {
 		return err
 	}
-	if f.Format > format {
-		return fault.New(fault.Conflict, "its format %d is newer than this program's %d", f.Format, format).
+	if record.Format > format {
+		return fault.New(fault.Conflict, "its format %d is newer than this program's %d", record.Format, format).
 			WithHint("start the newer program, or restore an older backup")
 	}
 	return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error { return readBucket(b) })

@@ -139,6 +139,7 @@ func TestOpen_DamagedFile(t *testing.T) {
 		{"pages scrambled", junk(whole, 2*page)},
 		{"cut after the heads", whole[:2*page]},
 		{"cut in the middle", whole[:4*page]},
+		{"the last pages missing", whole[:len(whole)/2]},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "printwire.db")
