@@ -21,6 +21,10 @@ import (
 // printers never send one, so its absence is no error.
 const ackWait = 3 * time.Second
 
+// handWait is how long the library waits to hand a packet to its writer. One
+// that has just ended takes none; one that is busy has a deadline by the guard.
+const handWait = time.Second
+
 // closeWait bounds Close: the library's workers end when the socket does.
 const closeWait = 5 * time.Second
 
@@ -156,7 +160,7 @@ func pahoOptions(l *Link, o linkOptions, connect time.Duration) *paho.ClientOpti
 		SetKeepAlive(o.Keepalive).
 		SetPingTimeout(o.PingTimeout).
 		SetConnectTimeout(max(connect, time.Millisecond)).
-		SetWriteTimeout(o.WriteTimeout).
+		SetWriteTimeout(min(o.WriteTimeout, handWait)).
 		SetConnectionLostHandler(func(_ paho.Client, err error) { l.lose(err) }).
 		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
 			if o.onMessage != nil {
@@ -196,6 +200,9 @@ func (l *Link) subscribe(ctx context.Context, filters ...string) error {
 	if len(filters) == 0 {
 		return nil
 	}
+	if err := l.ended(); err != nil {
+		return fmt.Errorf("subscribing to %q: %w", filters, err)
+	}
 	wanted := make(map[string]byte, len(filters))
 	for _, f := range filters {
 		wanted[f] = 0
@@ -229,12 +236,20 @@ func (l *Link) wait(ctx context.Context, t paho.Token, limit time.Duration) erro
 			return answer(ctx, t)
 		default:
 		}
-		return fault.New(fault.Offline, "connection lost: %w", l.err)
+		return l.ended()
 	case <-ctx.Done():
 		return ctx.Err()
 	case <-timer.C:
 		return errNoAnswer
 	}
+}
+
+// ended is why nothing can be sent any more, or nil.
+func (l *Link) ended() error {
+	if err := l.Err(); err != nil {
+		return fault.New(fault.Offline, "connection lost: %w", err)
+	}
+	return nil
 }
 
 // answer is the result of a token that is done.
@@ -259,10 +274,8 @@ func (l *Link) publish(ctx context.Context, topic string, payload []byte, qos by
 	if err := mqtt.ValidTopic(topic); err != nil {
 		return err
 	}
-	select {
-	case <-l.lost:
-		return fault.New(fault.Offline, "connection lost: %w", l.err)
-	default:
+	if err := l.ended(); err != nil {
+		return err
 	}
 	limit := ackWait
 	if qos == 0 {

@@ -441,6 +441,12 @@ func FuzzLink(f *testing.F) {
 				t.Errorf("payload of %d bytes", len(payload))
 			}
 		}
+		begun := time.Now()
+		defer func() {
+			if took := time.Since(begun); took > 3*time.Second {
+				t.Errorf("took %v", took)
+			}
+		}()
 		l, err := client.DialOver(t.Context(), here, o)
 		if err != nil {
 			return
