@@ -67,6 +67,7 @@ func (d *Discovery) announce(now time.Time, devices ...*device) {
 		records[slugKey+serial] = slugRecord{recordVersion, d.slugs[serial]}
 	}
 	d.newSlugs = nil
+	d.addEnds(records)
 	for _, dev := range devices {
 		if dev.gone {
 			continue

@@ -89,7 +89,7 @@ func (d *Discovery) newFamily(snap printer.Snapshot) *family {
 	f := &family{id: snap.Config.ID, serial: snap.Config.Serial, slug: d.slugOf(snap.Config)}
 	id := root + "_" + f.serial
 	f.device = &device{id: id, topics: f.topic(""), unique: id + "_", entity: f.slug + "_", owner: f, number: -1, table: d.printerTable}
-	f.device.view = view{Snapshot: &f.snap, s: &f.snap.State, unit: &f.device.unit, d: d}
+	f.device.view = view{Snapshot: &f.snap, s: &f.snap.State, unit: &f.device.unit, last: d.last[f.serial], d: d}
 	d.adopt(f.device)
 	d.printers[f.serial] = f
 	return f

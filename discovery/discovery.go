@@ -94,8 +94,10 @@ type Discovery struct {
 	connected int
 	prepared  bool
 	newSlugs  []string
-	stages    map[string]bool
-	buf       []byte
+	// ends are the printers whose last job is not stored yet.
+	ends   []string
+	stages map[string]bool
+	buf    []byte
 
 	printerTable, unitTable *table
 

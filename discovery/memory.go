@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
@@ -22,6 +23,17 @@ type memory struct {
 	gone map[string]bool
 	// kept are the numbers that people set, by object id and key.
 	kept map[string]map[string]float64
+	// last are the jobs that ended last, by serial.
+	last map[string]lastJob
+}
+
+// lastJob is how a printer's last job ended.
+type lastJob struct {
+	Version int            `json:"v"`
+	ID      string         `json:"id"`
+	Result  printer.Result `json:"result"`
+	Reason  string         `json:"reason,omitempty"`
+	Seconds int            `json:"seconds,omitempty"`
 }
 
 // told is the record of one announced device: enough to remove it without its printer.
@@ -55,13 +67,14 @@ const (
 	toldKey   = "discovery/told/"
 	goneKey   = "discovery/gone/"
 	keptKey   = "discovery/kept/"
+	lastKey   = "discovery/last/"
 	cursorKey = "discovery/cursor"
 )
 
 // remember loads what outlived the last process. A damaged record is as if it
 // were not there; it is logged.
 func (d *Discovery) remember() error {
-	d.memory = memory{slugs: map[string]string{}, taken: map[string]bool{root: true}, told: map[string]told{}, gone: map[string]bool{}, kept: map[string]map[string]float64{}}
+	d.memory = memory{slugs: map[string]string{}, taken: map[string]bool{root: true}, told: map[string]told{}, gone: map[string]bool{}, kept: map[string]map[string]float64{}, last: map[string]lastJob{}}
 	loads := []struct {
 		prefix string
 		take   func(id string, value []byte) error
@@ -88,6 +101,14 @@ func (d *Discovery) remember() error {
 			err := json.Unmarshal(b, &r)
 			if err == nil && r.Numbers != nil {
 				d.kept[id] = r.Numbers
+			}
+			return err
+		}},
+		{lastKey, func(id string, b []byte) error {
+			var r lastJob
+			err := json.Unmarshal(b, &r)
+			if err == nil {
+				d.last[id] = r
 			}
 			return err
 		}},
@@ -145,6 +166,31 @@ func (d *Discovery) slugOf(c printer.Config) string {
 	d.slugs[c.Serial], d.taken[slug] = slug, true
 	d.newSlugs = append(d.newSlugs, c.Serial)
 	return slug
+}
+
+// ended keeps how the printer's job ended, for when the next one is shown.
+func (d *Discovery) ended(f *family) {
+	j := &f.snap.State.Job
+	if !j.Over() {
+		return
+	}
+	l := lastJob{Version: recordVersion, ID: j.ID, Result: j.Result, Reason: clean(j.Reason, maxState),
+		Seconds: int(min(max(j.Duration(), 0), 1e5*time.Hour) / time.Second)}
+	if l == f.device.view.last {
+		return
+	}
+	f.device.view.last, d.last[f.serial] = l, l
+	d.ends = append(d.ends, f.serial)
+}
+
+// addEnds adds the last jobs that are not stored yet to what is written next.
+func (d *Discovery) addEnds(records map[string]any) {
+	for _, serial := range d.ends {
+		if l, ok := d.last[serial]; ok {
+			records[lastKey+serial] = l
+		}
+	}
+	d.ends = nil
 }
 
 // cursor is the event follower's place in the journal.

@@ -100,6 +100,7 @@ func (d *Discovery) take(snap printer.Snapshot, now time.Time) (fresh []*device)
 	was := f.snap.State.Online && f.available != ""
 	tray := f.snap.State.ActiveTray
 	f.snap, f.dirty = snap, true
+	d.ended(f)
 	if !snap.State.Online {
 		d.setAvailable(f, "offline")
 	}
@@ -215,6 +216,8 @@ func (d *Discovery) remove(serial string, now time.Time) {
 	}
 	d.forget(f.device.id, false)
 	d.sweepLater(f.topic("availability"), f.topic("state"))
+	delete(d.last, serial)
+	d.save(map[string]any{lastKey + serial: nil})
 	delete(d.printers, serial)
 	d.workers.drop(serial)
 	d.countConnected(now)

@@ -280,3 +280,21 @@ func TestApply_FilamentChangerIsADeviceOfItsOwn(t *testing.T) {
 		})
 	})
 }
+
+func TestApply_LastPrintIsKeptWhileTheNextOneRuns(t *testing.T) {
+	last := map[string]string{workshop + "last_result": "failed", workshop + "last_reason": "spaghetti", workshop + "last_duration": "61"}
+	bubble(t, func(t *testing.T, b *bed) {
+		b.want(t, map[string]string{workshop + "last_result": "None", workshop + "last_duration": "None"})
+		s := b.apply(a1(), func(s *printer.Snapshot) {
+			j := &s.State.Job
+			s.State.Activity, j.Result, j.Reason, j.EndedAt = printer.Failed, printer.Failure, "spaghetti", j.StartedAt.Add(time.Hour+time.Second)
+		})
+		b.want(t, last)
+		b.want(t, map[string]string{workshop + "finish_at": "2026-03-01T12:00:01Z"})
+		s = b.apply(s, func(s *printer.Snapshot) { s.State.Activity, s.State.Job = printer.Printing, job(); s.State.Job.ID = "next" })
+		b.want(t, last)
+		pass(time.Second)
+		b.printers.snaps = []printer.Snapshot{s}
+		b.again(t).want(t, last)
+	}, a1())
+}

@@ -55,6 +55,8 @@ type view struct {
 	unit *printer.Unit
 	// kept are the numbers that people set and the bridge keeps.
 	kept map[string]float64
+	// last is how the last print ended.
+	last lastJob
 	d    *Discovery
 }
 

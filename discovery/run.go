@@ -113,6 +113,9 @@ func (d *Discovery) look(now, start time.Time) (next time.Time) {
 	if len(due) > 0 {
 		d.announce(now, due...)
 	}
+	ends := map[string]any{}
+	d.addEnds(ends)
+	d.save(ends)
 	for _, f := range d.printers {
 		next = sooner(next, d.document(f, now))
 		next = sooner(next, d.dropAbsent(f, now))

@@ -75,11 +75,6 @@ func finishAt(dst []byte, v *view) []byte {
 	return moment(dst, v.At.Add(time.Duration(min(max(j.RemainingSeconds.Value, 0), 1e8))*time.Second))
 }
 
-func lastDuration(dst []byte, v *view) []byte {
-	t := v.s.Job.Duration()
-	return minutes(dst, printer.Opt[int]{Value: int(min(t, 1e5*time.Hour) / time.Second), Known: t > 0})
-}
-
 func latestFirmware(dst []byte, v *view) []byte {
 	if v.s.FirmwareAvailable != "" && v.s.Firmware != "" {
 		return text(dst, v.s.FirmwareAvailable)
