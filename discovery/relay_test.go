@@ -291,7 +291,10 @@ func TestApply_LastPrintIsKeptWhileTheNextOneRuns(t *testing.T) {
 		})
 		b.want(t, last)
 		b.want(t, map[string]string{workshop + "finish_at": "2026-03-01T12:00:01Z"})
-		s = b.apply(s, func(s *printer.Snapshot) { s.State.Activity, s.State.Job = printer.Printing, job(); s.State.Job.ID = "next" })
+		s = b.apply(s, func(s *printer.Snapshot) {
+			s.State.Activity, s.State.Job = printer.Printing, job()
+			s.State.Job.ID = "next"
+		})
 		b.want(t, last)
 		pass(time.Second)
 		b.printers.snaps = []printer.Snapshot{s}
