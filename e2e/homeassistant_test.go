@@ -1,0 +1,185 @@
+package e2e_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// homeAssistant is a real one, started for one test.
+type homeAssistant struct {
+	t      *testing.T
+	folder string
+	env    []string
+}
+
+// startHomeAssistant starts a real Home Assistant on a free port.
+func startHomeAssistant(t *testing.T) *homeAssistant {
+	t.Helper()
+	shared := os.Getenv("PRINTWIRE_SHARED")
+	if shared == "" {
+		shared = filepath.Join("..", "..", "shared")
+	}
+	h := &homeAssistant{t: t, folder: filepath.Join(shared, "realha")}
+	if _, err := os.Stat(filepath.Join(h.folder, "up")); err != nil {
+		t.Skipf("no Home Assistant to start: %v (PRINTWIRE_SHARED names the folder that has realha)", err)
+	}
+	h.env = append(os.Environ(), "REALHA_STATE="+t.TempDir(), "REALHA_PORT="+strconv.Itoa(freePort(t)))
+	h.must("up")
+	t.Cleanup(func() { _, _ = h.call("down") })
+	return h
+}
+
+// call runs one of its programs.
+func (h *homeAssistant) call(program string, args ...string) (string, error) {
+	cmd := exec.Command("./"+program, args...)
+	cmd.Dir, cmd.Env = h.folder, h.env
+	out, err := cmd.CombinedOutput()
+	return string(out), err
+}
+
+func (h *homeAssistant) must(program string, args ...string) string {
+	h.t.Helper()
+	out, err := h.call(program, args...)
+	if err != nil {
+		h.t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// join connects it to a broker.
+func (h *homeAssistant) join(a access) {
+	h.t.Helper()
+	h.must("ha.py", "mqtt", a.MQTT.Host, strconv.Itoa(a.MQTT.Port), a.MQTT.Username, a.MQTT.Password)
+}
+
+// entity is a row of its entity registry.
+type entity struct {
+	EntityID     string  `json:"entity_id"`
+	UniqueID     string  `json:"unique_id"`
+	DeviceID     string  `json:"device_id"`
+	OriginalName *string `json:"original_name"`
+	Category     *string `json:"entity_category"`
+	DisabledBy   *string `json:"disabled_by"`
+	Device       string  `json:"device"`
+}
+
+// entities are those whose unique id begins with a text.
+func (h *homeAssistant) entities(prefix string) []entity {
+	h.t.Helper()
+	var all, found []entity
+	h.decode(h.must("ha.py", "entities", "--json"), &all)
+	for _, e := range all {
+		if strings.HasPrefix(e.UniqueID, prefix) {
+			found = append(found, e)
+		}
+	}
+	return found
+}
+
+// state is the state of an entity.
+type state struct {
+	EntityID   string         `json:"entity_id"`
+	State      string         `json:"state"`
+	Attributes map[string]any `json:"attributes"`
+}
+
+func (h *homeAssistant) states() map[string]state {
+	h.t.Helper()
+	var all []state
+	h.decode(h.must("ha.py", "states", "--json"), &all)
+	byID := map[string]state{}
+	for _, s := range all {
+		byID[s.EntityID] = s
+	}
+	return byID
+}
+
+func (h *homeAssistant) state(id string) state {
+	h.t.Helper()
+	var s state
+	out, err := h.call("ha.py", "state", id)
+	if err == nil {
+		h.decode(out, &s)
+	}
+	return s
+}
+
+func (h *homeAssistant) decode(text string, into any) {
+	h.t.Helper()
+	if err := json.Unmarshal([]byte(text), into); err != nil {
+		h.t.Fatalf("decoding: %v\n%.400s", err, text)
+	}
+}
+
+// becomes waits until an entity has a state.
+func (h *homeAssistant) becomes(id, want string, limit time.Duration) {
+	h.t.Helper()
+	eventually(h.t, id+" becomes "+want, limit, func() (bool, string) {
+		s := h.state(id)
+		return s.State == want, s.State
+	})
+}
+
+// action calls an action on an entity.
+func (h *homeAssistant) action(domain, service, entity, data string) {
+	h.t.Helper()
+	body := fmt.Sprintf(`{"entity_id":%q%s}`, entity, data)
+	h.must("ha.py", "call", domain, service, body)
+}
+
+// device is the registry's id of the device with an identifier.
+func (h *homeAssistant) device(identifier string) string {
+	h.t.Helper()
+	var all []struct {
+		ID          string     `json:"id"`
+		Identifiers [][]string `json:"identifiers"`
+	}
+	h.decode(h.must("ha.py", "devices", "--json"), &all)
+	for _, d := range all {
+		for _, pair := range d.Identifiers {
+			if len(pair) == 2 && pair[1] == identifier {
+				return d.ID
+			}
+		}
+	}
+	return ""
+}
+
+// settled waits until no more entities are registered.
+func (h *homeAssistant) settled(prefix string) {
+	h.t.Helper()
+	last, same := 0, 0
+	eventually(h.t, "the entities are registered", 40*time.Second, func() (bool, string) {
+		n := len(h.entities(prefix))
+		if same++; n != last || n == 0 {
+			last, same = n, 0
+		}
+		return same >= 12, strconv.Itoa(n) + " entities"
+	})
+}
+
+// clean fails the test when Home Assistant has logged a warning about MQTT.
+func (h *homeAssistant) clean() {
+	h.t.Helper()
+	if out, err := h.call("ha.py", "log", "--fail", "--since-mark"); err != nil {
+		h.t.Errorf("Home Assistant logged:\n%s", out)
+	}
+}
+
+func freePort(t *testing.T) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = l.Close() }()
+	return l.Addr().(*net.TCPAddr).Port
+}
