@@ -224,6 +224,22 @@ func TestAuth_RevokeKey(t *testing.T) {
 	})
 }
 
+// keptKey is a key as another start would see it.
+func keptKey(t *testing.T, store *memory, id string) auth.Key {
+	t.Helper()
+	a := auth.New(auth.Options{Store: store, NewID: func() string { return "" }})
+	if err := a.Load(); err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range a.Keys() {
+		if k.ID == id {
+			return k
+		}
+	}
+	t.Fatal("the key is gone")
+	return auth.Key{}
+}
+
 func TestAuth_Run(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := open(t, nil, func(o *auth.Options) { o.Now = time.Now })
@@ -233,20 +249,7 @@ func TestAuth_Run(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- r.Run(ctx) }() // owner: this test, which waits
-		kept := func() auth.Key {
-			a := auth.New(auth.Options{Store: r.store, NewID: func() string { return "" }})
-			if err := a.Load(); err != nil {
-				t.Fatal(err)
-			}
-			for _, k := range a.Keys() {
-				if k.ID == key.ID {
-					return k
-				}
-			}
-			t.Fatal("the key is gone")
-			return auth.Key{}
-		}
-
+		kept := func() auth.Key { return keptKey(t, r.store, key.ID) }
 		writes := r.store.writes()
 		for range 1000 {
 			if _, err := check(r, text); err != nil {

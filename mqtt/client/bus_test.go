@@ -190,7 +190,9 @@ func TestBus_Restart(t *testing.T) {
 			t.Errorf("command = %q", c.Payload)
 		}
 	})
+}
 
+func TestBus_Events(t *testing.T) {
 	t.Run("an event that waited for the broker is delivered once it is there", func(t *testing.T) {
 		m := newMosquitto(t)
 		w := watchBroker(t, "tcp://"+m.address(), "e/#")

@@ -435,7 +435,7 @@ func FuzzLink(f *testing.F) {
 		go func() { _, _ = io.Copy(io.Discard, there) }() // owner: the pipe, which the link closes
 		o := options("pipe")
 		o.MaxPacket = 4096
-		o.ConnectTimeout = time.Second
+		o.ConnectTimeout, o.WriteTimeout = 200*time.Millisecond, 100*time.Millisecond
 		o.OnMessage = func(_ string, payload []byte) {
 			if len(payload) > 4096 {
 				t.Errorf("payload of %d bytes", len(payload))

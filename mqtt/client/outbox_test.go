@@ -40,13 +40,16 @@ func drain(o *outbox) string {
 	}
 }
 
-func TestOutbox_Order(t *testing.T) {
+// outboxCase is what is done to an outbox and what it gives then.
+type outboxCase struct {
+	name string
+	do   func(*outbox)
+	want string
+}
+
+func outboxCases() []outboxCase {
 	put := func(o *outbox, topic, value string) { o.put(topic, []byte(value)) }
-	for _, c := range []struct {
-		name string
-		do   func(*outbox)
-		want string
-	}{
+	return []outboxCase{
 		{"connected, every value is sent in order", func(o *outbox) {
 			o.connect()
 			put(o, "a", "1")
@@ -97,7 +100,11 @@ func TestOutbox_Order(t *testing.T) {
 			e := parcel{topic: "first"}
 			o.back(e)
 		}, "first= a=1 b=1 e="},
-	} {
+	}
+}
+
+func TestOutbox_Order(t *testing.T) {
+	for _, c := range outboxCases() {
 		t.Run(c.name, func(t *testing.T) {
 			o := newOutbox(10)
 			c.do(&o)
@@ -155,67 +162,78 @@ func TestOutbox_Bounds(t *testing.T) {
 	})
 }
 
-// TestOutbox_Property: whatever happens in between, a reader that keeps the
+// world is an outbox, a broker that keeps the last message of each topic, and
+// a connection that breaks.
+type world struct {
+	outbox
+	r      *rand.Rand
+	want   map[string]string
+	broker map[string]string
+}
+
+// take delivers a parcel, or loses it and the connection with it.
+func (w *world) take(p parcel, ok, mayLose bool) {
+	switch {
+	case !ok:
+	case !w.live || mayLose && w.r.IntN(4) == 0:
+		w.back(p)
+		w.live = false
+	default:
+		w.done(p)
+		w.broker[p.topic] = string(p.payload)
+	}
+}
+
+// step does something at random.
+func (w *world) step() {
+	topic := fmt.Sprint("t", w.r.IntN(5))
+	switch w.r.IntN(8) {
+	case 0:
+		w.want[topic] = ""
+		w.put(topic, nil)
+	case 1, 2, 3:
+		w.want[topic] = fmt.Sprint(w.r.IntN(3))
+		w.put(topic, []byte(w.want[topic]))
+	case 4:
+		p, ok := w.next()
+		w.take(p, ok, true)
+	case 5:
+		p, _, ok := w.nextAgain()
+		w.take(p, ok, true)
+	case 6:
+		if !w.live {
+			w.connect()
+			w.restart("")
+		}
+	case 7:
+		w.restart("t1")
+	}
+}
+
+// TestOutbox_Property: whatever happens in between, a broker that keeps the
 // last message of each topic ends with what was put last.
 func TestOutbox_Property(t *testing.T) {
-	for seed := range uint64(300) {
-		r := rand.New(rand.NewPCG(seed, 1))
-		o := newOutbox(10)
-		want, broker := map[string]string{}, map[string]string{}
-		take := func(p parcel) {
-			if r.IntN(4) == 0 && o.live { // lost on the way, and the connection with it
-				o.back(p)
-				o.live = false
-				return
-			}
-			o.done(p)
-			if p.retain {
-				broker[p.topic] = string(p.payload)
-			}
+	for seed := range uint64(500) {
+		w := &world{
+			outbox: newOutbox(10), r: rand.New(rand.NewPCG(seed, 1)),
+			want: map[string]string{}, broker: map[string]string{},
 		}
 		for range 400 {
-			topic := fmt.Sprint("t", r.IntN(5))
-			switch r.IntN(8) {
-			case 0:
-				want[topic] = ""
-				o.put(topic, nil)
-			case 1, 2, 3:
-				want[topic] = fmt.Sprint(r.IntN(3))
-				o.put(topic, []byte(want[topic]))
-			case 4:
-				if p, ok := o.next(); ok && o.live {
-					take(p)
-				} else if ok {
-					o.back(p)
-				}
-			case 5:
-				if p, _, ok := o.nextAgain(); ok && o.live {
-					take(p)
-				}
-			case 6:
-				if !o.live {
-					o.connect()
-					o.restart("")
-				}
-			case 7:
-				o.restart("t1")
-			}
+			w.step()
 		}
-		o.connect()
-		o.restart("")
-		for {
-			p, ok := o.next()
+		w.connect()
+		w.restart("")
+		for more := true; more; {
+			p, ok := w.next()
 			if !ok {
-				if p, _, ok = o.nextAgain(); !ok {
-					break
-				}
+				p, _, ok = w.nextAgain()
 			}
-			o.done(p)
-			broker[p.topic] = string(p.payload)
+			w.take(p, ok, false)
+			more = ok
 		}
-		for topic, value := range want {
-			if broker[topic] != value {
-				t.Fatalf("seed %d: %s is %q at the broker, want %q", seed, topic, broker[topic], value)
+		for topic, value := range w.want {
+			if w.broker[topic] != value {
+				t.Fatalf("seed %d: %s is %q at the broker, want %q", seed, topic, w.broker[topic], value)
 			}
 		}
 	}
