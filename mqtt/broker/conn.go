@@ -29,8 +29,8 @@ type conn struct {
 	timeout  time.Duration
 	split    bool // guard of T13: deadlines of the two directions are apart
 
-	parting  atomic.Bool // the next write is our DISCONNECT
-	draining atomic.Bool // it is out: nothing more is read
+	ending   atomic.Bool // end was called
+	draining atomic.Bool // our DISCONNECT is out: nothing more is read
 	linger   atomic.Bool
 	closing  sync.Once
 	done     chan struct{} // closed when the library has let go of the client
@@ -101,9 +101,6 @@ func (c *conn) send(p []byte) (int, error) {
 	if err != nil {
 		c.abort()
 		return n, err
-	}
-	if c.parting.Load() {
-		c.draining.Store(true)
 	}
 	if c.replies {
 		_ = c.raw.SetWriteDeadline(time.Time{})

@@ -295,7 +295,9 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 			return pk
 		}
 		c.linger.Store(true)
-		c.parting.Store(true)
+		if h.b.guards.stop && !c.ending.Load() { // then this is the client's own goroutine
+			c.draining.Store(true)
+		}
 	}
 	return pk
 }

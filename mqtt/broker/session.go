@@ -138,6 +138,7 @@ func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 	if peace {
 		most = partingTime
 	}
+	c.ending.Store(true)
 	timer := time.AfterFunc(most, c.abort) // owner: this call; stopped below
 	if cl.Properties.ProtocolVersion == 5 {
 		_ = b.server.DisconnectClient(cl, code)
