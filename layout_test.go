@@ -66,7 +66,7 @@ func foreign() map[string]string {
 		"github.com/gin-gonic/gin":            "httpapi",
 		"github.com/goccy/go-yaml":            "settings",
 		"github.com/mochi-mqtt/server/v2":     "mqtt/broker",
-		"github.com/oklog/ulid/v2":            "printer/bambu",
+		"github.com/oklog/ulid/v2":            "app",
 		"go.etcd.io/bbolt":                    "storage",
 		"golang.org/x/crypto":                 "auth",
 	}
@@ -182,9 +182,9 @@ func TestLayout_Sizes(t *testing.T) {
 		case !f.test && f.lines > maxTableFile:
 			t.Errorf("%s: has %d lines, a table may have %d; embed the data instead", f.name, f.lines, maxTableFile)
 		}
-		for _, fn := range f.functions() {
-			if n := f.codeLines(fn); n > maxFunction {
-				t.Errorf("%s: %s has %d lines without its literals, a function may have %d", f.at(fn), fn.Name.Name, n, maxFunction)
+		for _, u := range f.units() {
+			if n := f.codeLines(u.node); n > maxFunction {
+				t.Errorf("%s: %s has %d lines without its literals, a function may have %d", f.at(u.node), u.name, n, maxFunction)
 			}
 		}
 	}
@@ -265,14 +265,20 @@ func TestLayout_TestsDoNotSleep(t *testing.T) {
 }
 
 func TestLayout_OnlyTheEdgePrints(t *testing.T) {
-	print := regexp.MustCompile(`^(fmt\.Print(f|ln)?|log\.\w+|print|println)$`)
+	printers := map[string]*regexp.Regexp{
+		"fmt": regexp.MustCompile(`^fmt\.Print(f|ln)?$`),
+		"log": regexp.MustCompile(`^log\.[A-Z]\w+$`),
+	}
 	for _, f := range read(t).files {
 		if f.test {
 			continue
 		}
 		ast.Inspect(f.tree, func(n ast.Node) bool {
-			if call, ok := n.(*ast.CallExpr); ok && print.MatchString(selector(call.Fun)) && f.imported("log", "fmt") {
-				t.Errorf("%s: %s; write to the injected writer or the injected *slog.Logger", f.at(call), selector(call.Fun))
+			call, ok := n.(*ast.CallExpr)
+			for name, pattern := range printers {
+				if ok && f.imported(name) && pattern.MatchString(selector(call.Fun)) {
+					t.Errorf("%s: %s; write to the injected writer or the injected *slog.Logger", f.at(call), selector(call.Fun))
+				}
 			}
 			return true
 		})

@@ -134,32 +134,48 @@ func (f *sourceFile) functions() []*ast.FuncDecl {
 
 func (f *sourceFile) span(n ast.Node) int { return f.line(n.End()) - f.line(n.Pos()) + 1 }
 
-// codeLines is a function's length without the literals in it. A literal that
-// holds functions of several lines is code.
-func (f *sourceFile) codeLines(fn *ast.FuncDecl) int { return f.span(fn) - f.literalLines(fn) }
+// unit is a function that is measured: a declared one, or one that stands in a
+// literal, such as a row of a table.
+type unit struct {
+	name string
+	node ast.Node
+}
+
+// units lists what is measured on its own.
+func (f *sourceFile) units() []unit {
+	var list []unit
+	for _, fn := range f.functions() {
+		list = append(list, unit{fn.Name.Name, fn})
+	}
+	ast.Inspect(f.tree, func(n ast.Node) bool {
+		if lit, ok := n.(*ast.CompositeLit); ok {
+			ast.Inspect(lit, func(n ast.Node) bool {
+				if fn, ok := n.(*ast.FuncLit); ok {
+					list = append(list, unit{"a function in a literal", fn})
+				}
+				return true
+			})
+			return false
+		}
+		return true
+	})
+	return list
+}
+
+// codeLines is a function's length without the literals in it.
+func (f *sourceFile) codeLines(fn ast.Node) int { return f.span(fn) - f.literalLines(fn) }
 
 func (f *sourceFile) literalLines(root ast.Node) int {
 	total := 0
 	ast.Inspect(root, func(n ast.Node) bool {
 		lit, ok := n.(*ast.CompositeLit)
-		if !ok || f.span(lit) < 3 || f.holdsFunctions(lit) {
+		if !ok || f.span(lit) < 3 {
 			return true
 		}
 		total += f.span(lit) - 2
 		return false
 	})
 	return total
-}
-
-func (f *sourceFile) holdsFunctions(root ast.Node) bool {
-	found := false
-	ast.Inspect(root, func(n ast.Node) bool {
-		if fn, ok := n.(*ast.FuncLit); ok && f.span(fn) > 3 {
-			found = true
-		}
-		return !found
-	})
-	return found
 }
 
 // isTable tells whether literals make up nearly all of a file.
