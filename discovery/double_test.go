@@ -22,12 +22,17 @@ type double struct {
 	// devices by topic: the components that stand now.
 	devices map[string]map[string]map[string]any
 	unique  map[string]string
+	// listeners are the components by the topics that they listen to.
+	listeners map[string]map[string]map[string]any
+	platforms map[string]platformRule
+	sensors   map[string]classRule
 	// values are the last payloads by topic.
 	values map[string]string
 }
 
 func newDouble() *double {
-	return &double{prefix: "homeassistant", devices: map[string]map[string]map[string]any{}, unique: map[string]string{}, values: map[string]string{}}
+	return &double{prefix: "homeassistant", devices: map[string]map[string]map[string]any{}, unique: map[string]string{}, values: map[string]string{},
+		listeners: map[string]map[string]map[string]any{}, platforms: platformRules(), sensors: classRules()}
 }
 
 func words(s string) []string { return strings.Fields(s) }
@@ -107,10 +112,8 @@ func (h *double) feed(messages []mqtt.Message) {
 		if m.Retain {
 			h.values[m.Topic] = string(m.Payload)
 		}
-		for topic, components := range h.devices {
-			for key, c := range components {
-				h.value(topic+" "+key, c, m)
-			}
+		for what, c := range h.listeners[m.Topic] {
+			h.value(what, c, m)
 		}
 	}
 }
@@ -126,6 +129,8 @@ func (h *double) settle() []string {
 	return slices.Compact(h.warnings)
 }
 
+var plainID = regexp.MustCompile(`^[a-z0-9_]+$`)
+
 var configTopic = regexp.MustCompile(`^homeassistant/device/(?:[a-zA-Z0-9_-]+/)?[a-zA-Z0-9_-]+/config$`)
 
 func (h *double) discover(m mqtt.Message) {
@@ -139,6 +144,9 @@ func (h *double) discover(m mqtt.Message) {
 	if len(m.Payload) == 0 {
 		if h.devices[m.Topic] == nil {
 			h.warn("No device components to cleanup for %s", m.Topic)
+		}
+		for key, c := range h.devices[m.Topic] {
+			h.listen(m.Topic+" "+key, c, false)
 		}
 		delete(h.devices, m.Topic)
 		return
@@ -182,7 +190,7 @@ func (h *double) only(what string, got map[string]any, allowed []string) {
 func (h *double) component(topic, key string, shared, c map[string]any) {
 	what := topic + " " + key
 	platform, _ := c["platform"].(string)
-	rule, ok := platformRules()[platform]
+	rule, ok := h.platforms[platform]
 	if !ok {
 		h.warn("%s: platform %q kills the whole device", what, platform)
 		return
@@ -192,6 +200,7 @@ func (h *double) component(topic, key string, shared, c map[string]any) {
 		if old == nil || old["platform"] != platform {
 			h.warn("%s: stub for something that is not there", what)
 		}
+		h.listen(what, old, false)
 		delete(h.devices[topic], key)
 		return
 	}
@@ -212,11 +221,27 @@ func (h *double) component(topic, key string, shared, c map[string]any) {
 			c[k] = shared[k]
 		}
 	}
+	h.listen(what, old, false)
 	h.devices[topic][key] = c
-	// A new entity subscribes and gets what is retained.
-	for _, k := range words("state_topic json_attributes_topic percentage_state_topic latest_version_topic") {
-		if t, _ := c[k].(string); h.values[t] != "" {
-			h.value(what, c, mqtt.Message{Topic: t, Payload: []byte(h.values[t]), Retain: true})
+	h.listen(what, c, true)
+}
+
+// listen subscribes a component, which then gets what is retained, or ends that.
+func (h *double) listen(what string, c map[string]any, on bool) {
+	for _, k := range []string{"state_topic", "json_attributes_topic", "percentage_state_topic", "latest_version_topic"} {
+		t, _ := c[k].(string)
+		switch {
+		case t == "":
+		case !on:
+			delete(h.listeners[t], what)
+		default:
+			if h.listeners[t] == nil {
+				h.listeners[t] = map[string]map[string]any{}
+			}
+			h.listeners[t][what] = c
+			if h.values[t] != "" {
+				h.value(what, c, mqtt.Message{Topic: t, Payload: []byte(h.values[t]), Retain: true})
+			}
 		}
 	}
 }
@@ -231,7 +256,7 @@ func (h *double) entity(what, platform string, c map[string]any) {
 	}
 	h.unique[platform+id] = what
 	entity, _ := c["default_entity_id"].(string)
-	if !regexp.MustCompile(`^` + platform + `\.[a-z0-9_]+$`).MatchString(entity) {
+	if kind, rest, _ := strings.Cut(entity, "."); kind != platform || !plainID.MatchString(rest) {
 		h.warn("%s: entity id %q", what, entity)
 	}
 	if name, _ := c["name"].(string); name == "" {
@@ -261,7 +286,7 @@ func (h *double) classes(what, platform string, c map[string]any) {
 		if class != "" && !slices.Contains(otherClasses()[platform], class) {
 			h.warn("%s: device class %q", what, class)
 		}
-		if platform == "number" && class != "" && !slices.Contains(classRules()[class].units, unit) {
+		if platform == "number" && class != "" && !slices.Contains(h.sensors[class].units, unit) {
 			h.warn("%s: unit %q of class %q", what, unit, class)
 		}
 		return
@@ -276,7 +301,7 @@ func (h *double) classes(what, platform string, c map[string]any) {
 	if class == "" {
 		return
 	}
-	rule, ok := classRules()[class]
+	rule, ok := h.sensors[class]
 	switch {
 	case !ok:
 		h.warn("%s: device class %q", what, class)
