@@ -134,8 +134,8 @@ func (f *sourceFile) functions() []*ast.FuncDecl {
 
 func (f *sourceFile) span(n ast.Node) int { return f.line(n.End()) - f.line(n.Pos()) + 1 }
 
-// unit is a function that is measured: a declared one, or one that stands in a
-// literal, such as a row of a table.
+// unit is a function that is measured: a declared one, one that stands in a
+// literal, such as a row of a table, or a subtest.
 type unit struct {
 	name string
 	node ast.Node
@@ -147,14 +147,35 @@ func (f *sourceFile) units() []unit {
 	for _, fn := range f.functions() {
 		list = append(list, unit{fn.Name.Name, fn})
 	}
+	for _, sub := range f.subtests(f.tree) {
+		list = append(list, unit{"a subtest", sub})
+	}
 	ast.Inspect(f.tree, func(n ast.Node) bool {
-		if lit, ok := n.(*ast.CompositeLit); ok {
-			ast.Inspect(lit, func(n ast.Node) bool {
-				if fn, ok := n.(*ast.FuncLit); ok {
-					list = append(list, unit{"a function in a literal", fn})
-				}
-				return true
-			})
+		lit, ok := n.(*ast.CompositeLit)
+		if !ok {
+			return true
+		}
+		ast.Inspect(lit, func(n ast.Node) bool {
+			if fn, ok := n.(*ast.FuncLit); ok {
+				list = append(list, unit{"a function in a literal", fn})
+			}
+			return true
+		})
+		return false
+	})
+	return list
+}
+
+// subtests lists the functions below root that are given to t.Run in tests.
+func (f *sourceFile) subtests(root ast.Node) []ast.Node {
+	var list []ast.Node
+	ast.Inspect(root, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !f.test || !ok || !strings.HasSuffix(selector(call.Fun), ".Run") || len(call.Args) != 2 {
+			return true
+		}
+		if fn, ok := call.Args[1].(*ast.FuncLit); ok {
+			list = append(list, fn)
 			return false
 		}
 		return true
@@ -162,8 +183,16 @@ func (f *sourceFile) units() []unit {
 	return list
 }
 
-// codeLines is a function's length without the literals in it.
-func (f *sourceFile) codeLines(fn ast.Node) int { return f.span(fn) - f.literalLines(fn) }
+// codeLines is a function's length without the literals and the subtests in it.
+func (f *sourceFile) codeLines(fn ast.Node) int {
+	lines := f.span(fn) - f.literalLines(fn)
+	for _, sub := range f.subtests(fn) {
+		if sub != fn {
+			lines -= f.span(sub) - f.literalLines(sub) - 2
+		}
+	}
+	return lines
+}
 
 func (f *sourceFile) literalLines(root ast.Node) int {
 	total := 0
