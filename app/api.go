@@ -16,7 +16,7 @@ func (a *App) openAPI(context.Context) (err error) {
 	return err
 }
 
-func (a *App) server() *http.Server { return httpapi.Server(a.settings.HTTP.Listen, a.api, a.log) }
+func (a *App) server() *http.Server { return httpapi.Server(a.api, a.log) }
 
 // health says whether events can be stored and whether MQTT is there.
 func (a *App) health() httpapi.Health {

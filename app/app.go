@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -16,12 +17,15 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/printwire/printwire/addon"
 	"github.com/printwire/printwire/archive"
 	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/bridge"
 	"github.com/printwire/printwire/discovery"
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/hass"
 	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/settings"
 	"github.com/printwire/printwire/storage"
 )
@@ -44,7 +48,9 @@ type Options struct {
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Token is the Supervisor's token in the Home Assistant app, else "".
-	Token string
+	Token secret.Text
+	// SupervisorURL is where the Supervisor answers; "" is its address in an app.
+	SupervisorURL string
 }
 
 // App is the whole program. Make one with New, run it once with Run.
@@ -57,13 +63,16 @@ type App struct {
 	now      func() time.Time
 	install  string
 
-	store     *storage.Store
-	auth      *auth.Auth
-	brokers   brokers
-	bridge    *bridge.Bridge
-	discovery *discovery.Discovery
-	recorder  *archive.Recorder
-	api       http.Handler
+	store   *storage.Store
+	auth    *auth.Auth
+	brokers brokers
+	// supervisor is nil outside of Home Assistant; provide: offer our broker to it.
+	supervisor addon.Supervisor
+	provide    bool
+	bridge     *bridge.Bridge
+	discovery  *discovery.Discovery
+	recorder   *archive.Recorder
+	api        http.Handler
 
 	socket net.Listener
 	web    net.Listener
@@ -80,6 +89,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	if a.now == nil {
 		a.now = time.Now
+	}
+	if o.Token != "" {
+		a.supervisor = hass.NewSupervisor(cmp.Or(o.SupervisorURL, hass.SupervisorURL), o.Token)
 	}
 	if err := os.MkdirAll(a.data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
@@ -176,11 +188,6 @@ func (a *App) revoked(name string) {
 			a.log.Warn("ending a revoked session failed", "client", s.Client, "error", err)
 		}
 	}
-}
-
-func (a *App) openBus(context.Context) (err error) {
-	a.brokers, err = a.openBrokers(mode(a.settings.MQTT))
-	return err
 }
 
 // openPrinters makes the bridge with the printers of the settings, then those

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -28,26 +29,31 @@ type brokers struct {
 	bus mqtt.Bus
 }
 
-// openBrokers makes what the mode asks for. mode is never "auto".
-func (a *App) openBrokers(mode string) (brokers, error) {
-	var b brokers
-	var err error
-	if mode == "embedded" || mode == "both" {
+// openBus makes what the choice of brokers asks for.
+func (a *App) openBus(ctx context.Context) (err error) {
+	choice, err := a.choose(ctx)
+	if err != nil {
+		return err
+	}
+	a.log.Debug("MQTT chosen", "embedded", choice.Embedded, "client", choice.Client, "why", choice.Why)
+	a.provide = choice.Provide
+	b := &a.brokers
+	if choice.Embedded {
 		if b.embedded, err = a.embedded(); err != nil {
-			return b, err
+			return err
 		}
 		b.bus = b.embedded
 	}
-	if mode == "external" || mode == "both" {
-		if b.outside, err = a.outside(); err != nil {
-			return b, err
+	if choice.Client {
+		if b.outside, err = a.outside(choice.External); err != nil {
+			return err
 		}
 		b.bus = b.outside
 	}
-	if mode == "both" {
+	if choice.Embedded && choice.Client {
 		b.bus = pair{b.embedded, b.outside}
 	}
-	return b, nil
+	return nil
 }
 
 // embedded makes the broker inside the program.
@@ -72,8 +78,7 @@ func (a *App) embedded() (*broker.Broker, error) {
 }
 
 // outside makes a client of somebody else's broker.
-func (a *App) outside() (*client.Bus, error) {
-	e := a.settings.MQTT.External
+func (a *App) outside(e settings.External) (*client.Bus, error) {
 	scheme := "mqtt"
 	var config *tls.Config
 	if e.TLS {
@@ -142,17 +147,4 @@ func (p pair) Subscribe(filter string, fn func(mqtt.Message)) (func(), error) {
 func (p pair) Resend() {
 	p.first.Resend()
 	p.second.Resend()
-}
-
-// mode is the MQTT mode without "auto": an external broker if one is
-// configured, else the embedded one.
-func mode(s settings.MQTT) string {
-	switch {
-	case s.Mode != "auto":
-		return s.Mode
-	case s.External.Host != "":
-		return "external"
-	default:
-		return "embedded"
-	}
 }

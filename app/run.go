@@ -72,6 +72,9 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 		})
 	}
 	parts.start("bridge", a.bridge.Run)
+	if a.provide {
+		parts.start("offer to Home Assistant", a.offer)
+	}
 	a.web, err = net.Listen("tcp", a.settings.HTTP.Listen)
 	if err != nil {
 		a.log.Error("the HTTP port cannot be opened; the rest goes on, and it is tried again",

@@ -11,6 +11,7 @@ import (
 
 	"github.com/printwire/printwire/addon"
 	"github.com/printwire/printwire/app"
+	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/settings"
 )
 
@@ -40,7 +41,7 @@ func (c serveCmd) Run(ctx context.Context, env Env) error {
 	log := logger(env.Stderr, loaded.Log.Format, level)
 	options := app.Options{
 		Settings: loaded, Data: data, Version: env.Version, Log: log, Level: level,
-		Token: env.value("SUPERVISOR_TOKEN"),
+		Token: secret.Text(env.value("SUPERVISOR_TOKEN")),
 	}
 	return run(ctx, options, func(_ *app.App, r app.Ready) error {
 		log.Info("ready", "version", env.Version, "http", r.HTTP, "mqtt", r.MQTT, "data", data, "printers", len(loaded.Printers))
