@@ -67,7 +67,7 @@ type network struct {
 	since, aliveAt, firstReport time.Time
 	// delivering: this link has brought a report.
 	delivering bool
-	// whole: this link has brought a complete report; fulls: it called it so.
+	// whole: this link has brought a complete report; fulls: the printer calls them so.
 	whole bool
 	fulls bool
 	// fullAt is when a complete report came last, askedAt when one was asked for.

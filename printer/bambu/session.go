@@ -10,7 +10,7 @@ import (
 )
 
 // wholeReport is the size from which a report is taken for a complete one
-// where the printer does not say so: deltas are far below, full ones far above.
+// where the printer never says so: deltas are far below, full ones far above.
 const wholeReport = 2000
 
 // session is one Run of a driver. Everything in it belongs to Run's goroutine.
@@ -164,7 +164,7 @@ func (s *session) read(payload []byte, now time.Time) {
 	}
 	switch m.Kind {
 	case kindReport:
-		s.report(m, m.Full || len(payload) >= wholeReport, now)
+		s.report(m, m.Full || !s.net.fulls && len(payload) >= wholeReport, now)
 	case kindVersion:
 		s.tracker.version(now)
 		if m.Changed {
@@ -184,8 +184,23 @@ func (s *session) report(m message, whole bool, now time.Time) {
 	if !m.Changed && !first && !s.gap && !s.mem.Life.held() {
 		return
 	}
+	ready := whole || !s.gap || s.net.settled(now)
+	if !ready && s.mem.Life.Activity == "" {
+		return
+	}
 	s.facts = s.doc.facts()
 	s.net.online = true
+	if ready {
+		s.advance(now)
+	}
+	s.refusedByFault(now)
+	s.show(now)
+}
+
+// advance goes on with the life cycle and the faults. After a gap that waits
+// for a complete report: a part of one would mix the present job with the one
+// before the gap.
+func (s *session) advance(now time.Time) {
 	for more := true; more; {
 		c := cue{Start: !s.started, Gap: s.gap}
 		more = s.step(func(l life) (life, bool) { return s.cycle.step(l, s.facts, c, now) })
@@ -194,14 +209,11 @@ func (s *session) report(m message, whole bool, now time.Time) {
 		}
 		s.show(now)
 	}
-	if whole || s.net.settled(now) {
-		s.gap, s.complete = false, true
+	s.gap, s.complete = false, true
+	if s.mem.Life.Activity == "" {
+		s.mem.Life.Activity = printer.Unknown
 	}
-	if !s.gap {
-		s.mem.Episodes = follow(s.mem.Episodes, s.cycle.standing(s.facts), now)
-	}
-	s.refusedByFault(now)
-	s.show(now)
+	s.mem.Episodes = follow(s.mem.Episodes, s.cycle.standing(s.facts), now)
 }
 
 // step replaces the life, and sees to it that what a crash must not lose is
