@@ -30,7 +30,7 @@ func (p Problem) String() string {
 		b.WriteString(": ")
 	}
 	if p.Field != "" {
-		b.WriteString(p.Field + ": ")
+		fmt.Fprintf(&b, "%.200s: ", p.Field)
 	}
 	return b.String() + p.Message
 }
@@ -38,11 +38,17 @@ func (p Problem) String() string {
 // Problems is everything that is wrong, in the order in which it was found.
 type Problems []Problem
 
+// maxShown is how many problems are told; a file with more is not settings.
+const maxShown = 50
+
 // Error is one problem a line.
 func (p Problems) Error() string {
-	lines := make([]string, len(p))
-	for i, problem := range p {
-		lines[i] = problem.String()
+	lines := make([]string, 0, min(len(p), maxShown)+1)
+	for _, problem := range p[:min(len(p), maxShown)] {
+		lines = append(lines, problem.String())
+	}
+	if more := len(p) - maxShown; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more", more))
 	}
 	return strings.Join(lines, "\n")
 }

@@ -381,3 +381,10 @@ func FuzzEnvironment(f *testing.F) {
 		}
 	})
 }
+
+func TestProblems_AreNotToldWithoutEnd(t *testing.T) {
+	_, err := settings.Parse([]byte("milestones: [" + strings.Repeat("x,", 900) + "x]"))
+	if lines := strings.Count(err.Error(), "\n"); lines > 60 || !strings.Contains(err.Error(), "and 851 more") {
+		t.Errorf("%d lines:\n%s", lines, err)
+	}
+}
