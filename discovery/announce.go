@@ -181,6 +181,9 @@ func (d *Discovery) forget(id string, stay bool) {
 		}
 		return
 	}
+	if t.Unit < 0 && t.Serial != "" {
+		d.sweepLater(root+"/"+t.Serial+"/availability", root+"/"+t.Serial+"/state")
+	}
 	for key := range t.Components {
 		topic := t.Topics + key
 		d.sweepLater(topic, topic+"/attributes", topic+"/percentage", topic+"/latest")

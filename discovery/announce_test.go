@@ -209,7 +209,7 @@ func TestAnnounce_PrinterRemoved(t *testing.T) {
 			b.run(t)
 			pass(10 * time.Second)
 			for topic := range b.bus.Retained() {
-				if strings.Contains(topic, "03900C000000001") && !strings.HasSuffix(topic, "/availability") && !strings.HasSuffix(topic, "/state") {
+				if strings.Contains(topic, "03900C000000001") {
 					t.Errorf("%s is left over", topic)
 				}
 			}
@@ -383,4 +383,47 @@ func TestPrepare_Store(t *testing.T) {
 			t.Errorf("%d transactions", b.store.puts)
 		}
 	})
+}
+
+func TestAnnounce_TrustButtonIsThereOnlyWhenItHelps(t *testing.T) {
+	bubble(t, func(t *testing.T, b *bed) {
+		s := b.apply(a1(), func(s *printer.Snapshot) {
+			s.State.Online, s.State.Problem = false, printer.Problem{Code: printer.ProblemCertificate, Text: "The certificate changed."}
+		})
+		pass(10 * time.Second)
+		c := b.components(t, workshopID)["trust_certificate"]
+		if list, _ := c["availability"].([]any); c["platform"] != "button" || len(list) != 1 {
+			t.Errorf("the button is %v, want one that needs no printer", c)
+		}
+		b.want(t, map[string]string{workshop + "problem": "ON", workshop + "problem_text": "The certificate changed."})
+		if got := b.ask(t, workshop+"trust_certificate/set", "PRESS"); len(got) != 1 || !got[0].OK {
+			t.Errorf("answers %+v", got)
+		}
+		b.apply(s, func(s *printer.Snapshot) { s.State.Online, s.State.Problem = true, printer.Problem{} })
+		pass(20 * time.Second)
+		if c := b.components(t, workshopID)["trust_certificate"]; c != nil {
+			t.Errorf("the button is still there: %v", c)
+		}
+		conforms(t, b.bus.Published())
+	}, a1())
+}
+
+func TestAnnounce_StageWithoutAListIsPlainText(t *testing.T) {
+	b := newBed(t, func(o *discovery.Options) { o.Now, o.Stages = epoch, nil }, a1())
+	if c := b.components(t, workshopID)["stage"]; c["options"] != nil || c["device_class"] != nil {
+		t.Errorf("the stage is %v", c)
+	}
+	b.apply(a1(), func(s *printer.Snapshot) { s.State.Stage = "anything" })
+	b.want(t, map[string]string{workshop + "stage": "anything"})
+	conforms(t, b.bus.Published())
+}
+
+func TestAnnounce_PageURL(t *testing.T) {
+	for url, want := range map[string]bool{"http://192.0.2.1:8000": true, "https://x.example/p": true, "homeassistant://hassio/ingress/printwire": true,
+		"http://localhost:8000": false, "ftp://x": false, "": false, "::": false, "javascript:alert(1)": false} {
+		b := newBed(t, func(o *discovery.Options) { o.Now, o.URL = epoch, url }, a1())
+		if got := strings.Contains(b.bus.Retained()[workshopConfig], "configuration_url"); got != want {
+			t.Errorf("%q announced is %v", url, got)
+		}
+	}
 }

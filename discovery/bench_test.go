@@ -45,6 +45,19 @@ func BenchmarkApply_Nothing(b *testing.B) {
 	}
 }
 
+// BenchmarkApply_Burst is the cost of a document: reports so far apart that each has one.
+func BenchmarkApply_Burst(b *testing.B) {
+	out, now := &sink{}, epoch()
+	bed := newBed(b, func(o *discovery.Options) { o.Bus, o.Now = out, func() time.Time { return now } }, x1c())
+	snap := x1c()
+	b.ReportAllocs()
+	for b.Loop() {
+		now = now.Add(2 * time.Second)
+		bed.Apply(b.Context(), []printer.Change{{Prev: snap, Next: snap}})
+		bed.Look(now)
+	}
+}
+
 // BenchmarkPrepare_Thousand is the start with 1,000 printers.
 func BenchmarkPrepare_Thousand(b *testing.B) {
 	snaps := make([]printer.Snapshot, 1000)

@@ -39,7 +39,7 @@ type outlet struct {
 // hold tells whether a value that differs from the last one has to wait, and
 // until when; the zero time waits for another value.
 func (o *outlet) hold(value []byte, now time.Time, activity printer.Activity) (until time.Time, wait bool) {
-	if o.at.IsZero() || o.pace == atOnce {
+	if o.at.IsZero() || o.pace == atOnce || string(o.last) == o.none || string(value) == o.none {
 		return time.Time{}, false
 	}
 	switch o.pace {

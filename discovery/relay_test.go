@@ -88,8 +88,10 @@ func TestApply_WiFiOnceAMinute(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t, nil, a1())
 		b.run(t)
+		s := b.apply(a1(), func(s *printer.Snapshot) { s.State.WiFi = printer.Opt[int]{} })
+		s = b.apply(s, func(s *printer.Snapshot) { s.State.WiFi = some(-51) })
+		b.want(t, map[string]string{workshop + "wifi_signal": "-51"})
 		n := len(b.bus.Published())
-		s := a1()
 		for i := range 130 {
 			s = b.apply(s, func(s *printer.Snapshot) { s.State.WiFi = some(-52 - i%3) })
 			pass(time.Second)
