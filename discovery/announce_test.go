@@ -420,7 +420,7 @@ func TestAnnounce_StageWithoutAListIsPlainText(t *testing.T) {
 
 func TestAnnounce_PageURL(t *testing.T) {
 	for url, want := range map[string]bool{"http://192.0.2.1:8000": true, "https://x.example/p": true, "homeassistant://hassio/ingress/printwire": true,
-		"http://localhost:8000": false, "ftp://x": false, "": false, "::": false, "javascript:alert(1)": false} {
+		"http://localhost:8000": false, "http://127.0.0.1:8000": false, "http://[::]:8000": false, "ftp://x": false, "": false, "::": false, "javascript:alert(1)": false} {
 		b := newBed(t, func(o *discovery.Options) { o.Now, o.URL = epoch, url }, a1())
 		if got := strings.Contains(b.bus.Retained()[workshopConfig], "configuration_url"); got != want {
 			t.Errorf("%q announced is %v", url, got)

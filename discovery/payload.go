@@ -3,6 +3,7 @@ package discovery
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -180,7 +181,9 @@ func pageURL(s string) string {
 	if err != nil || u.Host == "" || !slices.Contains([]string{"http", "https", "homeassistant"}, u.Scheme) {
 		return ""
 	}
-	if h := strings.ToLower(u.Hostname()); h == "localhost" {
+	// Home Assistant or the browser is elsewhere: an address of this machine alone is none.
+	ip, err := netip.ParseAddr(u.Hostname())
+	if strings.EqualFold(u.Hostname(), "localhost") || err == nil && (ip.IsLoopback() || ip.IsUnspecified()) {
 		return ""
 	}
 	return s
