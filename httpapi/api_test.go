@@ -208,7 +208,7 @@ func newFleet() *fleet {
 			ID: "J1", Name: "Benchy", File: "benchy.gcode.3mf", StartedAt: start().Add(-time.Hour), Plate: printer.Some(2),
 			Progress: printer.Some(45), RemainingSeconds: printer.Some(3599), Layer: printer.Some(12), TotalLayers: printer.Some(240),
 		},
-		Bed:          printer.Heater{Temperature: printer.Some(64.5), Target: printer.Some(65.0)},
+		Bed:          printer.Heater{Temperature: printer.Some(64.531), Target: printer.Some(65.0)},
 		Chamber:      printer.Heater{Temperature: printer.Some(40.0), Target: printer.Some(55.0)},
 		ActiveNozzle: printer.Some(1), Fans: printer.Fans{Part: printer.Some(80), Aux: printer.Some(0)},
 		AirDuct: "heating", ChamberLight: printer.Some(true), Door: printer.Some(false), WiFi: printer.Some(-61),

@@ -66,7 +66,7 @@ func trayNumber(r printer.TrayRef) int {
 
 func unit(u printer.Unit, active printer.Opt[printer.TrayRef]) AMS {
 	a := AMS{
-		ID: u.ID, Humidity: known(u.Humidity), HumidityIndex: known(u.HumidityIndex), Temp: known(u.Temperature),
+		ID: u.ID, Humidity: known(u.Humidity), HumidityIndex: known(u.HumidityIndex), Temp: tenths(u.Temperature),
 		IsAMSHT: u.ID >= firstHT, SerialNumber: u.Serial, SWVer: u.Firmware, DrySFReason: []int{},
 		DryTargetTemp: known(u.DryingTarget), DryFilament: text(u.DryingFilament),
 		ModuleType: moduleTypes()[u.Kind], Kind: text(u.Kind), Tray: []Tray{},

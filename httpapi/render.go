@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -92,7 +93,16 @@ func heater(h printer.Heater) (temperature, target *float64, heating *bool) {
 		on := h.Target.Value > 0 && h.Temperature.Value < h.Target.Value-2
 		heating = &on
 	}
-	return known(h.Temperature), known(h.Target), heating
+	return tenths(h.Temperature), tenths(h.Target), heating
+}
+
+// tenths is a temperature without the noise of the printer's conversion.
+func tenths(o printer.Opt[float64]) *float64 {
+	if !o.Known {
+		return nil
+	}
+	v := math.Round(o.Value*10) / 10
+	return &v
 }
 
 // severities are the numbers of the maker's severities.
