@@ -8,6 +8,7 @@ import (
 	"net"
 	"os/exec"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -75,13 +76,18 @@ func pahoClient(t *testing.T, r *rig, id string, got chan<- *paho.Publish) *paho
 	if err != nil {
 		t.Fatal(err)
 	}
+	var leaving atomic.Bool
 	client := paho.NewClient(paho.ClientConfig{
 		ClientID: id, Conn: c, PacketTimeout: 5 * time.Second,
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
 			got <- p.Packet
 			return true, nil
 		}},
-		OnClientError: func(err error) { t.Errorf("%s: %v", id, err) },
+		OnClientError: func(err error) {
+			if !leaving.Load() {
+				t.Errorf("%s: %v", id, err)
+			}
+		},
 	})
 	ack, err := client.Connect(t.Context(), &paho.Connect{
 		ClientID: id, Username: "anna", UsernameFlag: true, Password: []byte("pw-anna"), PasswordFlag: true, CleanStart: true, KeepAlive: 30,
@@ -89,7 +95,10 @@ func pahoClient(t *testing.T, r *rig, id string, got chan<- *paho.Publish) *paho
 	if err != nil || ack.ReasonCode != 0 {
 		t.Fatalf("%s: %v %+v", id, err, ack)
 	}
-	t.Cleanup(func() { _ = client.Disconnect(&paho.Disconnect{}) })
+	t.Cleanup(func() {
+		leaving.Store(true)
+		_ = client.Disconnect(&paho.Disconnect{})
+	})
 	return client
 }
 

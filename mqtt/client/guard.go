@@ -2,6 +2,8 @@ package client
 
 import (
 	"bufio"
+	"encoding/binary"
+	"errors"
 	"net"
 	"sync"
 	"time"
@@ -9,15 +11,17 @@ import (
 	"github.com/printwire/printwire/fault"
 )
 
-// The packet types a client may receive, MQTT 3.1.1 §2.2.1.
+// The packet types that matter here, MQTT 3.1.1 §2.2.1.
 const (
-	packetConnack  = 2
-	packetPublish  = 3
-	packetPuback   = 4
-	packetSuback   = 9
-	packetUnsuback = 11
-	packetPingresp = 13
-	packetGoodbye  = 14
+	packetConnack     = 2
+	packetPublish     = 3
+	packetPuback      = 4
+	packetSubscribe   = 8
+	packetSuback      = 9
+	packetUnsubscribe = 10
+	packetUnsuback    = 11
+	packetPingresp    = 13
+	packetGoodbye     = 14
 )
 
 // readBuffer is what one read of the socket takes: a small report with its
@@ -42,6 +46,10 @@ type guard struct {
 	greeted bool
 	err     error
 
+	// asked is which acknowledgement each packet id waits for.
+	mu    sync.Mutex
+	asked map[uint16]byte
+
 	once   sync.Once
 	closed chan struct{}
 }
@@ -51,6 +59,7 @@ func newGuard(conn net.Conn, o linkOptions, failed func(error)) *guard {
 		Conn: conn, in: bufio.NewReaderSize(conn, readBuffer),
 		maxPacket: o.MaxPacket, filters: max(1, len(o.Subscribe)), skip: o.skipLarge,
 		write: o.WriteTimeout, failed: failed, closed: make(chan struct{}),
+		asked: make(map[uint16]byte),
 	}
 }
 
@@ -106,15 +115,67 @@ func (g *guard) nextFrame() error {
 	}
 	if g.skip && g.greeted && first>>4 == packetPublish && len(g.head)+length > g.maxPacket {
 		g.head = nil
-		_, err := g.in.Discard(length)
-		return err
+		return g.discard(length)
 	}
 	if err := g.judge(first, length); err != nil {
 		g.head = nil
 		return err
 	}
+	if kind := first >> 4; kind == packetPuback || kind == packetSuback || kind == packetUnsuback {
+		wanted, err := g.wanted(kind)
+		if err != nil || !wanted {
+			g.head = nil
+			return errors.Join(err, g.discard(length))
+		}
+	}
 	g.rest = length
 	return nil
+}
+
+func (g *guard) discard(length int) error {
+	_, err := g.in.Discard(length)
+	return err
+}
+
+// wanted tells whether the acknowledgement that follows answers a packet that
+// was written whole and not answered yet. The library must not see others: one
+// that arrives while its packet fails to be written completes it twice at
+// once, which ends the process. They are left out.
+func (g *guard) wanted(kind byte) (bool, error) {
+	b, err := g.in.Peek(2)
+	if err != nil {
+		return false, err
+	}
+	id := binary.BigEndian.Uint16(b)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.asked[id] != kind {
+		return false, nil
+	}
+	delete(g.asked, id)
+	return true, nil
+}
+
+// asks tells which acknowledgement a packet waits for, or 0. The library
+// writes each packet in one piece.
+func asks(p []byte) (kind byte, id uint16) {
+	_, n := binary.Uvarint(p[1:])
+	body := p[1+max(n, 0):]
+	switch p[0] >> 4 {
+	case packetSubscribe:
+		kind = packetSuback
+	case packetUnsubscribe:
+		kind = packetUnsuback
+	case packetPublish:
+		if p[0]&0x06 == 0 || len(body) < 2 {
+			return 0, 0
+		}
+		kind, body = packetPuback, body[min(2+int(binary.BigEndian.Uint16(body)), len(body)):]
+	}
+	if kind == 0 || len(body) < 2 {
+		return 0, 0
+	}
+	return kind, binary.BigEndian.Uint16(body)
 }
 
 // judge refuses what the library would mishandle: bodies that do not fit their
@@ -157,9 +218,28 @@ func (g *guard) knownCode() bool {
 	return err == nil && b[1] <= 5
 }
 
-// Write writes within the deadline or closes the connection: half a packet
-// cannot be mended.
+// Write writes a packet. While one that is to be acknowledged is written, its
+// acknowledgement waits.
 func (g *guard) Write(p []byte) (int, error) {
+	if len(p) < 2 {
+		return g.writeInTime(p)
+	}
+	kind, id := asks(p)
+	if kind == 0 {
+		return g.writeInTime(p)
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	n, err := g.writeInTime(p)
+	if err == nil {
+		g.asked[id] = kind
+	}
+	return n, err
+}
+
+// writeInTime writes within the deadline or closes the connection: half a
+// packet cannot be mended.
+func (g *guard) writeInTime(p []byte) (int, error) {
 	if err := g.Conn.SetWriteDeadline(time.Now().Add(g.write)); err != nil {
 		return 0, g.fail(err)
 	}
