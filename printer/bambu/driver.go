@@ -50,6 +50,8 @@ type Driver struct {
 	clientID string
 	roots    *x509.CertPool
 	dial     dialFunc
+	// pause is how long to wait after so many attempts in vain.
+	pause func(attempts int) time.Duration
 
 	// mu guards desk, which is where Do meets Run; nil while Run does not run.
 	mu   sync.Mutex
@@ -83,7 +85,7 @@ func New(o Options) (*Driver, error) {
 	}
 	d := &Driver{
 		config: c, log: o.Log, now: o.Now, newID: o.NewID, grace: o.Grace,
-		clientID: o.ClientID, roots: roots, dial: o.dial,
+		clientID: o.ClientID, roots: roots, dial: o.dial, pause: retryPause,
 	}
 	d.defaults()
 	return d, nil

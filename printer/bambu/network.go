@@ -119,13 +119,13 @@ func (n *network) settled(now time.Time) bool {
 	return n.delivering && now.Sub(n.firstReport) >= settleTime
 }
 
-// pause is how long to wait before the next attempt: a link that worked is
-// tried again almost at once, then ever more rarely.
-func (n *network) pause() time.Duration {
-	if n.attempts == 0 {
+// retryPause is how long to wait after so many attempts in vain: a link that
+// worked is tried again almost at once, then ever more rarely.
+func retryPause(attempts int) time.Duration {
+	if attempts == 0 {
 		return firstRetry + rand.N(200*time.Millisecond)
 	}
-	p := min(retryUnit<<min(n.attempts-1, 6), maxRetry)
+	p := min(retryUnit<<min(attempts-1, 6), maxRetry)
 	return p - p/10 + rand.N(p/5)
 }
 
@@ -183,7 +183,7 @@ func (s *session) connected(r dialled, now time.Time) {
 
 // refused takes a failed attempt: some reasons only a person can mend.
 func (s *session) refused(r dialled, now time.Time) {
-	p, pause, final := printer.Problem{}, s.net.pause(), true
+	p, pause, final := printer.Problem{}, s.d.pause(s.net.attempts), true
 	switch {
 	case r.check.problem.Code != "":
 		p, pause = r.check.problem, certPause
@@ -223,7 +223,7 @@ func (s *session) drop(why error, now time.Time) {
 			s.offline(now)
 		}
 	}
-	s.net.retry(now, s.net.pause())
+	s.net.retry(now, s.d.pause(s.net.attempts))
 	s.net.delivering = false
 	s.gap = true
 	s.show(now)

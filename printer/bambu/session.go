@@ -207,7 +207,9 @@ func (s *session) advance(now time.Time) {
 		if _, ok := activityOf(s.facts.State); ok {
 			s.started = true
 		}
-		s.show(now)
+		if more { // an end, before what came after it
+			s.show(now)
+		}
 	}
 	s.gap, s.complete = false, true
 	if s.mem.Life.Activity == "" {

@@ -216,6 +216,24 @@ func (s Subject) ends(t *testing.T) {
 	}
 }
 
+// changeUntilHeard makes changes until one comes through: before, the driver
+// may not have been connected, which its stored state does not tell.
+func (s Subject) changeUntilHeard(t *testing.T, w *Watch) {
+	t.Helper()
+	limit := time.NewTimer(s.Patience)
+	defer limit.Stop()
+	heard := func(u printer.Update) bool { return u.State.Online && !u.At.IsZero() }
+	for !slices.ContainsFunc(w.Updates(), heard) {
+		s.Change(t)
+		select {
+		case <-w.arrived:
+		case <-time.After(50 * time.Millisecond):
+		case <-limit.C:
+			t.Fatalf("no change came through within %s after a restart", s.Patience)
+		}
+	}
+}
+
 // quiet waits until no more goroutines are there than before: those of the
 // other side of a connection need a moment.
 func (s Subject) quiet(t *testing.T, before int) {
@@ -288,8 +306,7 @@ func (s Subject) restart(t *testing.T) {
 	last := updates[len(updates)-1]
 	prev := printer.Carry(printer.State{}, last.State)
 	again := s.observe(t, printer.Start{State: prev, Memory: last.Memory})
-	s.Change(t)
-	again.Until(t, "a change after the restart", func(u printer.Update) bool { return u.State.Online && !u.At.IsZero() })
+	s.changeUntilHeard(t, again)
 	again.Stop(t)
 	for _, u := range again.Updates() {
 		next := printer.Carry(prev, u.State)
