@@ -35,7 +35,7 @@ const (
 )
 
 // hashTurn is how long a login waits for its turn to hash.
-const hashTurn = 3 * time.Second
+const hashTurn = 5 * time.Second
 
 // passwordHash is an argon2id hash with its costs.
 type passwordHash struct {

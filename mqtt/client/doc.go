@@ -7,7 +7,8 @@
 // peer has seen. A Bus is a loop over links that restores what was published
 // and subscribed.
 //
-// Everything that arrives passes a guard on the network connection, which
-// refuses oversized and impossible packets before the library allocates or
-// indexes anything: a printer is not a trusted peer.
+// Everything that arrives passes a guard on the network connection. It refuses
+// oversized and impossible packets before the library allocates or indexes
+// anything, and leaves out acknowledgements that nobody waits for, which can
+// crash the library: a printer is not a trusted peer.
 package client

@@ -426,6 +426,7 @@ func FuzzLink(f *testing.F) {
 	f.Add([]byte{0x20, 2, 0, 0, 0x90, 3, 0, 1, 0, 0x30, 4, 0, 1, 'a', 'x'})
 	f.Add([]byte{0x20, 2, 0, 0, 0x90, 3, 0, 1, 0, 0x30, 3, 0, 9, 'a', 0x40, 2, 0, 1, 0xb0, 2, 0, 1})
 	f.Add([]byte{0x20, 2, 0, 5})
+	f.Add([]byte{0x23, 2, 0x58, 0, 0x90, 3, 0, 1, 0x63, 0x4b, 0xd6})
 	f.Fuzz(func(t *testing.T, sent []byte) {
 		here, there := net.Pipe()
 		go func() { // owner: the pipe, which the link closes
