@@ -71,10 +71,10 @@ type units struct {
 
 type unitsKey struct {
 	made     bool
-	ams      *node
+	list     *node
+	bits     bitmaps
 	changes  int
 	estimate bool
-	zeros    bool
 	nozzles  int
 	model    string
 }
@@ -92,11 +92,11 @@ type madeUnit struct {
 func (d *document) filament(s *printer.State, base printer.State) {
 	ams := d.field("ams")
 	key := unitsKey{
-		made: true, ams: ams, changes: d.versions.changes, zeros: d.zeros.stable,
+		made: true, list: ams.at("ams"), bits: d.bitmaps(ams), changes: d.versions.changes,
 		estimate: d.homeBit(homeEstimate) == printer.Some(true),
 		nozzles:  max(d.extruders(), base.Caps.Nozzles), model: s.Model,
 	}
-	if ams.at("ams") != nil {
+	if key.list != nil {
 		if c := &d.mapped.units; c.key != key {
 			d.remakeUnits(key, base.Units)
 		}
@@ -113,11 +113,10 @@ func (d *document) filament(s *printer.State, base printer.State) {
 // remakeUnits makes anew what has changed.
 func (d *document) remakeUnits(key unitsKey, before []printer.Unit) {
 	c := &d.mapped.units
-	bits := d.bitmaps(key.ams)
-	rest := key
-	rest.ams = nil
+	bits, rest := key.bits, key
+	rest.list, rest.bits = nil, bitmaps{}
 	var made []madeUnit
-	for _, n := range key.ams.at("ams").items() {
+	for _, n := range key.list.items() {
 		id := n.at("id").integer(0, 254)
 		unitBit, trayBit := bitOf(id.Value)
 		if !id.Known || bits.unitsKnown && unitBit >= 0 && bits.units>>unitBit&1 == 0 {

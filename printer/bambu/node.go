@@ -105,7 +105,9 @@ func (p *parser) parse(raw []byte, old *node) *node {
 	p.names, p.kids = p.names[:0], p.kids[:0]
 	n := p.value(old)
 	p.b = nil
-	clear(p.kids[:cap(p.kids)])
+	if raw[0] == '{' || raw[0] == '[' {
+		clear(p.kids[:cap(p.kids)])
+	}
 	return n
 }
 
