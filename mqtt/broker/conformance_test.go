@@ -146,7 +146,9 @@ func badFirst(t *testing.T, b bed) {
 		"will QoS, no will":   {change(7, connect.Body[7]|0x20), ""},
 		"five length bytes":   {raw(t, "10 ffffffff01"), ""},
 		"cut off":             {append(raw(t, "10 04"), 0, 9, 'M', 'Q'), ""},
-		"256 MB":              {raw(t, "10 ffffff7f"), ""},
+		"256 MB":              {raw(t, "10 ffffff7f 0004 4d515454 04"), ""},
+		"256 MB, version 5":   {raw(t, "10 ffffff7f 0004 4d515454 05"), "009500"},
+		"300 kB, version 5":   {raw(t, "10 e0a712 0004 4d515454 05 02"), "009500"},
 		"an id that is UTF-8": {bytes.Replace(connect.Bytes(), []byte("x"), []byte{0xff}, 1), ""},
 	} {
 		p := b.dial()

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bufio"
 	"io"
 	"net"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	mochi "github.com/mochi-mqtt/server/v2"
+	"github.com/mochi-mqtt/server/v2/packets"
 )
 
 const (
@@ -24,7 +26,8 @@ const (
 type conn struct {
 	net.Conn          // plain, TLS or WebSocket
 	raw      net.Conn // the socket below
-	replies  bool     // TLS and WebSocket also write while they read
+	in       *bufio.Reader
+	replies  bool // TLS and WebSocket also write while they read
 	listener string
 	timeout  time.Duration
 	split    bool // guard of T13: deadlines of the two directions are apart
@@ -64,7 +67,37 @@ func (c *conn) Read(p []byte) (int, error) {
 	if c.draining.Load() {
 		return 0, io.EOF
 	}
-	return c.Conn.Read(p)
+	return c.in.Read(p)
+}
+
+// oversized looks at the head of the first packet before the library makes room
+// for its body. A client of MQTT 5 is told that it is too large; the answer is
+// whether to go on.
+func (c *conn) oversized(limit int) bool {
+	b, err := c.in.Peek(1)
+	if err != nil || b[0] != packets.Connect<<4 {
+		return false
+	}
+	length, at := 0, 1
+	for ; at < 5; at++ {
+		if b, err = c.in.Peek(at + 1); err != nil {
+			return false
+		}
+		length |= int(b[at]&0x7f) << (7 * (at - 1))
+		if b[at]&0x80 == 0 {
+			break
+		}
+	}
+	if at == 5 || length <= limit { // five bytes are malformed: the library's answer
+		return false
+	}
+	_ = c.raw.SetReadDeadline(time.Now().Add(lingerTime))
+	const name = 7 // length, "MQTT" and the version
+	if b, err = c.in.Peek(at + 1 + name); err == nil && b[at+name] == 5 {
+		c.linger.Store(true)
+		_, _ = c.Write([]byte{packets.Connack << 4, 3, 0, packets.ErrPacketTooLarge.Code, 0})
+	}
+	return true
 }
 
 // Write sends p within the time limit, else closes: a client that was sent half

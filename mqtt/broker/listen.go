@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"bufio"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -229,6 +230,11 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 			return
 		}
 		c.Conn, c.replies = ws, true
+	}
+	c.in = bufio.NewReaderSize(c.Conn, 64) // only to look ahead; larger reads go past it
+	if b.guards.size && c.oversized(b.opt.MaxPacket) {
+		_ = c.Close()
+		return
 	}
 	err := b.server.EstablishConnection(name, c)
 	b.log.Debug("connection ended", "remote", raw.RemoteAddr().String(), "error", err)

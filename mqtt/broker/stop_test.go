@@ -142,6 +142,31 @@ func TestBroker_Subscribe_can_be_stopped_from_its_own_call(t *testing.T) {
 	}
 }
 
+func TestBroker_Subscribe_counts_what_a_slow_function_lost(t *testing.T) {
+	r := start(t, nil)
+	p := r.join(login("p"))
+	hold, got := make(chan struct{}), make(chan mqtt.Message, 10000)
+	stop, err := r.Subscribe("#", func(m mqtt.Message) { <-hold; got <- m })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	const n = 5000
+	for i := range n {
+		p.Publish("x", fmt.Sprint(i), false)
+	}
+	close(hold)
+	seen := 0
+	for m := range got {
+		if seen++; string(m.Payload) == fmt.Sprint(n-1) {
+			break
+		}
+	}
+	if dropped := r.Stats().Dropped; dropped != uint64(n-seen) || seen < subscriptionQueue {
+		t.Errorf("%d seen, %d dropped of %d", seen, dropped, n)
+	}
+}
+
 func TestBroker_MaxQoS_0_acknowledges_nothing(t *testing.T) {
 	zero := byte(0)
 	r := start(t, func(o *Options) { o.MaxQoS = &zero })

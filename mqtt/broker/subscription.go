@@ -7,7 +7,8 @@ import (
 	"github.com/printwire/printwire/mqtt"
 )
 
-// subscriptionQueue is how many messages wait for one subscriber in this process.
+// subscriptionQueue is how many messages wait for one subscriber in this process;
+// half as many more before the oldest go.
 const subscriptionQueue = 1024
 
 // subscription hands messages to one function, in order, from a queue of its
@@ -21,7 +22,6 @@ type subscription struct {
 	queue   []mqtt.Message
 	busy    bool // a goroutine is calling fn
 	stopped bool
-	idle    sync.WaitGroup
 }
 
 // push queues messages and sees to it that somebody works the queue off.
@@ -36,20 +36,18 @@ func (s *subscription) pushLocked(m ...mqtt.Message) {
 		return
 	}
 	s.queue = append(s.queue, m...)
-	if over := len(s.queue) - subscriptionQueue; over > 0 {
+	if over := len(s.queue) - subscriptionQueue; over > subscriptionQueue/2 { // not one by one
 		s.queue = append(s.queue[:0], s.queue[over:]...)
 		s.dropped.Add(uint64(over))
 	}
 	if !s.busy {
 		s.busy = true
-		s.idle.Add(1)
 		go s.work() // owner: subscription; ends with the queue or at stop
 	}
 }
 
 // work calls fn until the queue is empty.
 func (s *subscription) work() {
-	defer s.idle.Done()
 	for {
 		s.mu.Lock()
 		if s.stopped || len(s.queue) == 0 {

@@ -231,6 +231,7 @@ func TestTrap_T21_statistics_every_second(t *testing.T) {
 }
 
 func TestTrap_T22_the_library_does_not_end(t *testing.T) {
+	t.Parallel()
 	short := func(o *Options) { o.StopTimeout = 300 * time.Millisecond }
 	trap(t, short, func(g *guards) { g.bounded = false }, func(t *testing.T, r *rig) string {
 		r.join(login("c"))

@@ -38,7 +38,8 @@ type websocket struct {
 	left   uint64 // bytes of the present frame still to read
 	mask   [4]byte
 	pos    int
-	open   bool // a fragmented message has begun
+	open   bool  // a fragmented message has begun
+	err    error // why reading ended
 	mu     sync.Mutex
 	out    []byte
 	closed bool
@@ -115,8 +116,11 @@ func hasToken(h http.Header, name, token string) bool {
 // Read gives the bytes of binary messages, and answers pings on the way.
 func (w *websocket) Read(p []byte) (int, error) {
 	for w.left == 0 {
-		if err := w.nextFrame(); err != nil {
-			return 0, err
+		if w.err == nil {
+			w.err = w.nextFrame()
+		}
+		if w.err != nil {
+			return 0, w.err
 		}
 	}
 	if uint64(len(p)) > w.left {
