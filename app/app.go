@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -150,19 +151,21 @@ func (a *App) openAuth(context.Context) error {
 }
 
 // topics are the rules that a login's filters in the settings stand for: each
-// for both directions, or for the one that is named before it; nil for none.
+// for both directions, or for what the word before it says; nil for none.
 func topics(filters []string) []auth.TopicRule {
 	var rules []auth.TopicRule
 	for _, text := range filters {
 		rule := auth.TopicRule{Filter: text, Access: auth.ReadWriteTopic}
-		for _, access := range []auth.Access{auth.ReadTopic, auth.WriteTopic} {
-			if filter, ok := strings.CutPrefix(text, string(access)+" "); ok {
-				rule = auth.TopicRule{Filter: strings.TrimSpace(filter), Access: access}
-			}
+		if word, filter, ok := strings.Cut(text, " "); ok && slices.Contains(accesses(), auth.Access(word)) {
+			rule = auth.TopicRule{Filter: strings.TrimSpace(filter), Access: auth.Access(word)}
 		}
 		rules = append(rules, rule)
 	}
 	return rules
+}
+
+func accesses() []auth.Access {
+	return []auth.Access{auth.ReadTopic, auth.WriteTopic, auth.ReadWriteTopic, auth.DenyWriteTopic, auth.DenyTopic}
 }
 
 // serial is the serial of a printer id.
