@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"testing"
 	"time"
 
@@ -38,13 +39,18 @@ func all(list ...func(object) bool) func(object) bool {
 	}
 }
 
-func TestPrinter_scenarios(t *testing.T) {
-	const cancelled = 0x0300400C
-	for name, test := range map[string]struct {
-		model   string
-		minutes int
-		check   func(*testing.T, []object)
-	}{
+// cancelled is the code of a print that a person ended.
+const cancelled = 0x0300400C
+
+// course is what a scenario must look like on the wire.
+type course struct {
+	model   string
+	minutes int
+	check   func(*testing.T, []object)
+}
+
+func printCourses() map[string]course {
+	return map[string]course{
 		"print": {"P1S", 12, func(t *testing.T, r []object) {
 			ordered(t, r, has("gcode_state", "PREPARE"), has("gcode_state", "RUNNING"), has("layer_num", 20), has("gcode_state", "FINISH"))
 		}},
@@ -87,6 +93,11 @@ func TestPrinter_scenarios(t *testing.T) {
 		"dismiss_dialog": {"H2D", 2, func(t *testing.T, r []object) {
 			ordered(t, r, has("gcode_state", "FAILED", "print_error", cancelled, "mc_err", 16396), has("mc_err", 0, "print_error", cancelled), has("gcode_state", "FAILED", "print_error", 0, "fail_reason", "50348044"))
 		}},
+	}
+}
+
+func machineCourses() map[string]course {
+	return map[string]course{
 		"unknown_stage": {"X1C", 2, func(t *testing.T, r []object) { ordered(t, r, has("stg_cur", 199), has("stg_cur", 0)) }},
 		"door": {"H2D", 1, func(t *testing.T, r []object) {
 			ordered(t, r, has("stat", "640A58000"), has("stat", "640258000"))
@@ -122,7 +133,13 @@ func TestPrinter_scenarios(t *testing.T) {
 			}
 			ordered(t, r, state(274), state(2), state(274), state(2))
 		}},
-	} {
+	}
+}
+
+func TestPrinter_scenarios(t *testing.T) {
+	courses := printCourses()
+	maps.Copy(courses, machineCourses())
+	for name, test := range courses {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, simulator.Options{Model: test.model, Seed: 11})
 			b.full()
@@ -221,6 +238,9 @@ func TestPrinter_linkScenarios(t *testing.T) {
 		b.Step(5 * time.Second)
 		b.full()
 	})
+}
+
+func TestPrinter_linkCut(t *testing.T) {
 	t.Run("half-open connections are dead, new ones live", func(t *testing.T) {
 		b := start(t, simulator.Options{Model: "A1", Clients: 1})
 		_ = b.Play("half_open")
