@@ -289,10 +289,12 @@ func (b *Broker) stop() {
 		_ = ln.Close()
 	}
 	var live, others []*conn
+	known := map[*conn]bool{}
+	for _, c := range b.sessions {
+		live, known[c] = append(live, c), true
+	}
 	for c := range b.conns {
-		if c.client != nil && b.sessions[c.client.ID] == c {
-			live = append(live, c)
-		} else {
+		if !known[c] {
 			others = append(others, c)
 		}
 	}
