@@ -219,7 +219,7 @@ func (d *Discovery) headOf(dev *device) head {
 	}
 	v := &dev.view
 	h := head{
-		name: clean(v.Config.Name, 64), maker: maker(v.Config.Family), model: clean(v.s.Model, 64), hardware: clean(v.s.Hardware, 64),
+		name: clean(v.Config.Name, 64), maker: clean(v.s.Maker, 64), model: clean(v.s.Model, 64), hardware: clean(v.s.Hardware, 64),
 		software: clean(v.s.Firmware, 64), serial: dev.owner.serial, area: clean(v.Config.Area, 64),
 		readOnly: v.s.Caps.ReadOnly(), caps: v.s.Caps,
 	}
@@ -258,11 +258,4 @@ func place(number int) int {
 	default:
 		return number + 1
 	}
-}
-
-func maker(family string) string {
-	if family == "bambu" {
-		return "Bambu Lab"
-	}
-	return ""
 }

@@ -238,7 +238,7 @@ func job() printer.Job {
 func a1() printer.Snapshot {
 	return printer.Snapshot{At: epoch(), Version: 1,
 		Config: printer.Config{ID: 1, Name: "Workshop", Family: "bambu", Host: "192.0.2.20", Serial: "03900C000000001", Area: "Garage"},
-		State: printer.State{Family: "bambu", Serial: "03900C000000001", Model: "A1", Firmware: "01.04.00.00", Hardware: "AP05", Online: true,
+		State: printer.State{Family: "bambu", Maker: "Bambu Lab", Serial: "03900C000000001", Model: "A1", Firmware: "01.04.00.00", Hardware: "AP05", Online: true,
 			Caps: printer.Capabilities{Nozzles: 1, ChamberLight: true, PartFan: true, HeatbreakFan: true, Changer: true, PromptSound: true, Speed: true, Camera: "jpeg",
 				NozzleRange: printer.Range{Max: 300}, BedRange: printer.Range{Max: 100}},
 			Activity: printer.Printing, Stage: "printing", Job: job(),

@@ -36,6 +36,8 @@ type State struct {
 	// Family, Serial, Model, Firmware and Hardware say which printer it is.
 	// Model is the short name that people use ("X1C"), "" when unknown.
 	Family, Serial, Model, Firmware, Hardware string
+	// Maker is the manufacturer's name, for people ("Bambu Lab").
+	Maker string
 	// FirmwareAvailable is the newer version that the printer reports, or "".
 	FirmwareAvailable string
 	// FirmwareProgress is known while an update is being installed.
@@ -110,7 +112,7 @@ func (s State) Shown() Activity {
 
 // Equal tells whether two states are the same in every field.
 func (s State) Equal(o State) bool {
-	return s.Family == o.Family && s.Serial == o.Serial && s.Model == o.Model && s.Firmware == o.Firmware &&
+	return s.Family == o.Family && s.Serial == o.Serial && s.Model == o.Model && s.Firmware == o.Firmware && s.Maker == o.Maker &&
 		s.Hardware == o.Hardware && s.FirmwareAvailable == o.FirmwareAvailable &&
 		s.FirmwareProgress == o.FirmwareProgress && s.Online == o.Online && s.Problem == o.Problem &&
 		s.Caps == o.Caps && s.Activity == o.Activity && s.Stage == o.Stage && s.Job.Equal(o.Job) &&

@@ -13,6 +13,7 @@ import (
 )
 
 var (
+	familyPattern = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
 	serialPattern = regexp.MustCompile(`^[A-Z0-9_-]{1,50}$`)
 	namePattern   = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$`)
 	prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*$`)
@@ -181,7 +182,9 @@ func (c *checker) printer(at string, p Printer) {
 	default:
 		c.label(at+"name", p.Name, 100)
 	}
-	c.word(at+"family", p.Family, "bambu")
+	if !familyPattern.MatchString(p.Family) {
+		c.add(at+"family", "must be the name of a printer family, such as bambu")
+	}
 	if !isHost(p.Host) {
 		c.add(at+"host", "must be an IP address or a host name")
 	}

@@ -7,3 +7,6 @@
 // lifecycle.go, driver.go. Protocol facts come from public observation of
 // printers; where sources disagree the comment says which one is followed.
 package bambu
+
+// Maker is the manufacturer's name, as people know it.
+const Maker = "Bambu Lab"

@@ -51,7 +51,7 @@ func (d *document) state(base printer.State) printer.State {
 	if d.complete() {
 		blank(&s)
 	}
-	s.Family = Family
+	s.Family, s.Maker = Family, Maker
 	model := d.identify(&s)
 	d.firmware(&s)
 	d.job(&s)
