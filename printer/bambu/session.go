@@ -61,7 +61,7 @@ func newSession(d *Driver, desk *desk, start printer.Start, emit func(printer.Up
 		s.mem.Life = lifeOf(start.State)
 	}
 	s.mem.Life = s.cycle.revive(s.mem.Life, now)
-	s.state.Family, s.state.Serial = Family, d.config.Serial
+	s.state.Family, s.state.Maker, s.state.Serial = Family, Maker, d.config.Serial
 	s.state.Job = uncarried(s.state.Job)
 	s.net = newNetwork(now)
 	s.net.online = s.state.Online
@@ -236,7 +236,7 @@ func (s *session) show(now time.Time) {
 	if s.spoken {
 		next = s.doc.state(s.state)
 	}
-	next.Family, next.Serial = Family, s.d.config.Serial
+	next.Family, next.Maker, next.Serial = Family, Maker, s.d.config.Serial
 	next.Online = s.net.online
 	s.mem.Life = adopt(s.mem.Life, next.Job)
 	next.Activity, next.Job = s.mem.Life.Activity, s.mem.Life.Job
@@ -248,6 +248,7 @@ func (s *session) show(now time.Time) {
 	kept := s.mem.store()
 	same := next.Equal(s.state) && kept.Version == s.kept.Version && bytes.Equal(kept.Data, s.kept.Data)
 	s.state = next
+	defer s.tracker.effects(next, s.facts)
 	if same && s.net.told {
 		return
 	}
@@ -255,7 +256,6 @@ func (s *session) show(now time.Time) {
 	s.kept = kept
 	s.emit(printer.Update{State: next, Memory: kept, At: s.heard, Keep: s.keep})
 	s.keep = false
-	s.tracker.effects(next, s.facts)
 }
 
 // adopt takes what the document tells about the job that is under way.
