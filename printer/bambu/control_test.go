@@ -166,8 +166,8 @@ func TestDo_Refusals(t *testing.T) {
 			r.answerWith(answering("gcode_line", func(*fakeConn, string, string) {}))
 			_, err := r.doing(bed(60), nil)
 			refused(t, r, err)
-			if len(r.conns) != 1 {
-				t.Errorf("%d connections", len(r.conns))
+			if r.links() != 1 {
+				t.Errorf("%d connections", r.links())
 			}
 		})
 	})
@@ -229,8 +229,8 @@ func TestDo_ZombieLink(t *testing.T) {
 			wantKind(t, err, fault.Offline)
 		}
 		r.wait(2 * time.Second)
-		if len(r.conns) != 2 {
-			t.Errorf("%d connections, want a second one", len(r.conns))
+		if r.links() != 2 {
+			t.Errorf("%d connections, want a second one", r.links())
 		}
 		if c := r.state().Caps.Control; c.Known {
 			t.Errorf("control is %v, but nothing was learned", c)

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
 )
@@ -29,7 +27,7 @@ type Options struct {
 	Log    *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
-	// NewID makes the ids of jobs; nil makes ULIDs.
+	// NewID makes the ids of jobs; nil makes random ones.
 	NewID func() string
 	// Grace is how long a FAILED without an explanation may wait for one; 0 is 8 s.
 	Grace time.Duration
@@ -100,7 +98,7 @@ func (d *Driver) defaults() {
 		d.now = time.Now
 	}
 	if d.newID == nil {
-		d.newID = func() string { return ulid.Make().String() }
+		d.newID = rand.Text
 	}
 	if d.grace <= 0 {
 		d.grace = defaultGrace

@@ -1,6 +1,7 @@
 package bambu
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 
 	"github.com/printwire/printwire/printer"
@@ -38,10 +39,19 @@ func recall(m printer.Memory) memory {
 	if err := json.Unmarshal(m.Data, &out); err != nil {
 		return memory{}
 	}
+	out.Pin, out.Offered = fingerprint(out.Pin), fingerprint(out.Offered)
 	if len(out.Episodes) > maxFaults {
 		out.Episodes = out.Episodes[:maxFaults]
 	}
 	return out
+}
+
+// fingerprint is s if it can be one, else nothing.
+func fingerprint(s string) string {
+	if len(s) > 2*sha256.Size {
+		return ""
+	}
+	return s
 }
 
 // store encodes the memory, and leaves out the least important when it would
@@ -57,7 +67,7 @@ func (m memory) store() printer.Memory {
 		case len(m.Life.Job.SkippedObjects) > 0:
 			m.Life.Job.SkippedObjects = nil
 		default:
-			m = memory{Pin: m.Pin, Offered: m.Offered}
+			m = memory{Pin: fingerprint(m.Pin), Offered: fingerprint(m.Offered)}
 		}
 	}
 }

@@ -68,8 +68,8 @@ type network struct {
 	// delivering: this link has brought a report.
 	delivering bool
 	// whole: this link has brought a complete report; fulls: the printer calls them so.
-	whole bool
-	fulls bool
+	// deltas: it has brought other ones.
+	whole, fulls, deltas bool
 	// fullAt is when a complete report came last, askedAt when one was asked for.
 	fullAt, askedAt time.Time
 	// greeted counts the greetings, woken the steps against silence.
@@ -111,6 +111,8 @@ func (n *network) reported(now time.Time, whole, full bool) {
 	if whole {
 		n.whole, n.fullAt = true, now
 		n.fulls = n.fulls || full
+	} else {
+		n.deltas = true
 	}
 }
 
@@ -166,6 +168,7 @@ func (s *session) connected(r dialled, now time.Time) {
 	s.log.Info("connected to the printer")
 	s.net.link = r.link
 	s.net.since, s.net.aliveAt = now, now
+	s.net.deltas = false
 	s.net.delivering, s.net.whole, s.net.greeted, s.net.woken = false, false, 0, 0
 	switch s.net.trouble.Code {
 	case printer.ProblemSilent, printer.ProblemSerial: // only a report disproves these

@@ -173,6 +173,26 @@ func (r *rig) conn() *fakeConn {
 	return r.conns[len(r.conns)-1]
 }
 
+func (r *rig) opened() []*fakeConn {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.conns)
+}
+
+func (r *rig) attempts() []time.Time {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.dials)
+}
+
+func (r *rig) links() int { return len(r.opened()) }
+
+func (r *rig) told() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.updates)
+}
+
 func (r *rig) last() printer.Update {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -242,6 +262,13 @@ func answering(command string, f func(c *fakeConn, top, id string)) func(c *fake
 }
 
 func silence(*fakeConn, string, string, string) {}
+
+// refusing has the next dials fail with err; nil lets them in.
+func (r *rig) refusing(err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.refuse = err
+}
 
 func (r *rig) answerWith(f func(c *fakeConn, top, command, id string)) {
 	r.mu.Lock()

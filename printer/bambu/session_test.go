@@ -19,10 +19,10 @@ func TestDriver_Connects(t *testing.T) {
 		if r.sent("get_version") != 1 || r.sent("pushall") != 1 {
 			t.Errorf("%d get_version, %d pushall, want one each", r.sent("get_version"), r.sent("pushall"))
 		}
-		before := len(r.updates)
+		before := r.told()
 		r.conn().say(`{"print":{"command":"push_status","msg":1,"gcode_state":"IDLE"}}`)
 		r.wait(time.Second)
-		if len(r.updates) != before {
+		if r.told() != before {
 			t.Error("a report without news was emitted")
 		}
 	})
@@ -30,12 +30,12 @@ func TestDriver_Connects(t *testing.T) {
 
 func TestDriver_Backoff(t *testing.T) {
 	inBubble(t, fresh(), func(r *rig) {
-		r.refuse = fault.New(fault.Offline, "no route")
+		r.refusing(fault.New(fault.Offline, "no route"))
 		at := time.Now()
 		r.conn().cut()
 		r.wait(2 * time.Minute)
 		pauses := []time.Duration{}
-		for _, d := range r.dials[1:] {
+		for _, d := range r.attempts()[1:] {
 			pauses = append(pauses, d.Sub(at))
 			at = d
 		}
@@ -53,14 +53,14 @@ func TestDriver_Backoff(t *testing.T) {
 		if s := r.state(); s.Online || s.Problem.Code != printer.ProblemUnreachable {
 			t.Errorf("online %v, problem %q", s.Online, s.Problem.Code)
 		}
-		r.refuse = nil
+		r.refusing(nil)
 		r.wait(time.Minute)
 		if s := r.state(); !s.Online || s.Problem.Code != "" {
 			t.Errorf("after it came back: online %v, problem %q", s.Online, s.Problem.Code)
 		}
 		wantEvents(t, r.events(printer.State{}), "printer_online", "printer_offline", "printer_online")
 		ids := map[string]bool{}
-		for _, c := range r.conns {
+		for _, c := range r.opened() {
 			if ids[c.target.ClientID] {
 				t.Errorf("client id %s was used twice", c.target.ClientID)
 			}
@@ -73,8 +73,8 @@ func TestDriver_ShortLossIsNotOffline(t *testing.T) {
 	inBubble(t, fresh(), func(r *rig) {
 		r.conn().cut()
 		r.wait(5 * time.Second)
-		if len(r.conns) != 2 {
-			t.Errorf("%d connections", len(r.conns))
+		if r.links() != 2 {
+			t.Errorf("%d connections", r.links())
 		}
 		wantEvents(t, r.events(printer.State{}), "printer_online")
 	})
@@ -99,8 +99,8 @@ func TestDriver_Silence(t *testing.T) {
 				if n := r.sent("start"); n != c.wakes {
 					t.Errorf("woken %d times, want %d", n, c.wakes)
 				}
-				if len(r.conns) != c.conns {
-					t.Errorf("%d connections, want %d", len(r.conns), c.conns)
+				if r.links() != c.conns {
+					t.Errorf("%d connections, want %d", r.links(), c.conns)
 				}
 				wantEvents(t, r.events(printer.State{}), c.events...)
 				if !r.state().Online && r.state().Problem.Code != printer.ProblemSilent {
@@ -117,11 +117,23 @@ func TestDriver_Silence(t *testing.T) {
 	}
 }
 
+func TestDriver_AsksForFullReportsRarely(t *testing.T) {
+	inBubble(t, fresh(), func(r *rig) {
+		for i := range 16 * 6 {
+			r.conn().say(`{"print":{"command":"push_status","msg":1,"wifi_signal":"-%ddBm"}}`, 40+i%20)
+			r.wait(10 * time.Second)
+		}
+		if n := r.sent("pushall"); n != 2 {
+			t.Errorf("asked %d times in 16 minutes, want at the start and once more", n)
+		}
+	})
+}
+
 func TestDriver_WrongSettings(t *testing.T) {
 	synctestRefused := func(t *testing.T, refuse error, first func(r *rig), code printer.ProblemCode, attempts int) {
 		t.Helper()
 		runBubble(t, func(r *rig) {
-			r.refuse = refuse
+			r.refusing(refuse)
 			if first != nil {
 				first(r)
 			}
@@ -130,8 +142,8 @@ func TestDriver_WrongSettings(t *testing.T) {
 			if s := r.state(); s.Online || s.Problem.Code != code || s.Problem.Text == "" {
 				t.Errorf("online %v, problem %+v, want %s", s.Online, s.Problem, code)
 			}
-			if attempts > 0 && len(r.dials) != attempts {
-				t.Errorf("%d attempts, want %d", len(r.dials), attempts)
+			if attempts > 0 && len(r.attempts()) != attempts {
+				t.Errorf("%d attempts, want %d", len(r.attempts()), attempts)
 			}
 			r.stop()
 		})
@@ -267,8 +279,8 @@ func TestDriver_ForeignAndBrokenMessages(t *testing.T) {
 		if s := r.state(); !s.Equal(before) {
 			t.Errorf("state changed from %+v to %+v", before, s)
 		}
-		if len(r.conns) != 1 {
-			t.Errorf("%d connections", len(r.conns))
+		if r.links() != 1 {
+			t.Errorf("%d connections", r.links())
 		}
 	})
 }

@@ -36,7 +36,7 @@ func (s *session) next() time.Time {
 		if !n.whole && n.greeted < greetings {
 			sooner(n.askedAt.Add(greetAgain * time.Duration(n.greeted)))
 		}
-		if n.whole && !n.fulls {
+		if n.whole && n.deltas {
 			sooner(n.nextFull())
 		}
 	}
@@ -112,7 +112,7 @@ func (s *session) watch(now time.Time) {
 	switch {
 	case !n.whole && n.greeted > 0 && n.greeted < greetings && due(n.askedAt.Add(greetAgain*time.Duration(n.greeted)), now):
 		s.greet(now)
-	case n.whole && !n.fulls && due(n.nextFull(), now):
+	case n.whole && n.deltas && due(n.nextFull(), now):
 		s.askAll(now, fullEvery)
 	}
 }

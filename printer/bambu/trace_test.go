@@ -170,19 +170,15 @@ func replay(t *testing.T, serial string, moments []moment) (events []string, upd
 			}
 			switch {
 			case m.up:
-				r.mu.Lock()
-				r.refuse = nil
-				r.mu.Unlock()
-				if len(r.conns) == 0 {
+				r.refusing(nil)
+				if r.links() == 0 {
 					r.wait(2 * time.Second)
 				}
 			case m.payload == nil:
-				r.mu.Lock()
-				r.refuse = fault.New(fault.Offline, "gone")
-				r.mu.Unlock()
+				r.refusing(fault.New(fault.Offline, "gone"))
 				r.conn().cut()
 				synctest.Wait()
-			case len(r.conns) > 0:
+			case r.links() > 0:
 				r.conn().target.OnMessage(m.payload)
 				synctest.Wait()
 			}
