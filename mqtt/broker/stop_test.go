@@ -47,7 +47,7 @@ func TestBroker_stop_is_bounded_with_stalled_clients(t *testing.T) {
 	}
 	begun := time.Now()
 	_ = r.stop()
-	if d := time.Since(begun); d > 1200*time.Millisecond {
+	if d := time.Since(begun); d > 5*time.Second { // room for a busy machine; without a limit it is a minute
 		t.Errorf("stopping took %v", d)
 	}
 }
@@ -81,7 +81,7 @@ func TestBroker_starts_and_stops_under_load_and_leaves_nothing(t *testing.T) {
 		}
 		begun := time.Now()
 		_ = r.stop()
-		if d := time.Since(begun); d > 1500*time.Millisecond {
+		if d := time.Since(begun); d > 5*time.Second {
 			t.Errorf("stopping took %v", d)
 		}
 		close(quit)
