@@ -30,7 +30,7 @@ func (a *App) openDriver(c printer.Config) (printer.Driver, error) {
 			return f.open(a, c)
 		}
 	}
-	return nil, fault.New(fault.Unsupported, "there is no printer family %.32q", c.Family).At("family")
+	return nil, fault.New(fault.Invalid, "there is no printer family %.32q", c.Family).At("family")
 }
 
 // stages are the stages of all families, each once.

@@ -72,24 +72,28 @@ func (a *App) createKey(r *http.Request) (any, error) {
 func (a *App) listKeys(*http.Request) (any, error) {
 	rows := []KeyRow{}
 	for _, k := range a.auth.Keys() {
-		row := KeyRow{ID: k.ID, Name: k.Name, Masked: k.Masked, Scopes: words(k.Scopes), Printers: k.Printers, LastUsed: "never", State: "valid"}
-		if !k.LastUsed.IsZero() {
-			row.LastUsed = k.LastUsed.UTC().Format(time.RFC3339)
-		}
-		switch {
-		case !k.Revoked.IsZero():
-			row.State = "revoked"
-		case !k.Expires.IsZero() && !a.now().Before(k.Expires):
-			row.State = "expired"
-		}
-		rows = append(rows, row)
+		rows = append(rows, a.keyRow(k))
 	}
 	return rows, nil
 }
 
+func (a *App) keyRow(k auth.Key) KeyRow {
+	row := KeyRow{ID: k.ID, Name: k.Name, Masked: k.Masked, Scopes: words(k.Scopes), Printers: k.Printers, LastUsed: "never", State: "valid"}
+	if !k.LastUsed.IsZero() {
+		row.LastUsed = k.LastUsed.UTC().Format(time.RFC3339)
+	}
+	switch {
+	case !k.Revoked.IsZero():
+		row.State = "revoked"
+	case !k.Expires.IsZero() && !a.now().Before(k.Expires):
+		row.State = "expired"
+	}
+	return row
+}
+
 func (a *App) revokeKey(r *http.Request) (any, error) {
 	key, err := a.auth.RevokeKey(r.PathValue("id"), "local", "revoked on the command line")
-	return KeyRow{ID: key.ID, Name: key.Name, State: "revoked"}, err
+	return a.keyRow(key), err
 }
 
 func (a *App) listUsers(*http.Request) (any, error) {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
@@ -14,6 +16,9 @@ import (
 
 // testLimit is how long a test of a printer may take.
 const testLimit = 20 * time.Second
+
+// maxLabel is how many characters a name or an area may have.
+const maxLabel = 100
 
 // PrinterRequest says how a printer is reached.
 type PrinterRequest struct {
@@ -37,6 +42,22 @@ func (r PrinterRequest) config() printer.Config {
 		c.Name = c.Serial
 	}
 	return c
+}
+
+// check finds what no driver looks at: what people and Home Assistant see.
+func (r PrinterRequest) check() error {
+	for _, label := range []struct{ field, text string }{{"name", r.Name}, {"area", r.Area}} {
+		switch {
+		case utf8.RuneCountInString(label.text) > maxLabel:
+			return fault.New(fault.Invalid, "must have at most %d characters", maxLabel).At(label.field)
+		case !utf8.ValidString(label.text), strings.ContainsFunc(label.text, unicode.IsControl):
+			return fault.New(fault.Invalid, "must be text without control characters").At(label.field)
+		}
+	}
+	if strings.ContainsFunc(r.Host, func(c rune) bool { return unicode.IsSpace(c) || unicode.IsControl(c) || c == '/' }) {
+		return fault.New(fault.Invalid, "must be an IP address or a host name").At("host")
+	}
+	return nil
 }
 
 // PrinterRow is a printer in a list.
@@ -86,9 +107,17 @@ func (a *App) controlRows() []controlRow {
 	}
 }
 
-func (a *App) addPrinter(r *http.Request) (any, error) {
+func printerRequest(r *http.Request) (PrinterRequest, error) {
 	var ask PrinterRequest
 	if err := decode(r, &ask); err != nil {
+		return ask, err
+	}
+	return ask, ask.check()
+}
+
+func (a *App) addPrinter(r *http.Request) (any, error) {
+	ask, err := printerRequest(r)
+	if err != nil {
 		return nil, err
 	}
 	id, err := a.bridge.Add(r.Context(), ask.config())
@@ -117,14 +146,15 @@ func (a *App) trustPrinter(r *http.Request) (any, error) {
 }
 
 // testPrinter connects to a printer and tells what it finds. One that the
-// bridge is connected to already is not connected to twice: printers serve few clients.
+// bridge is connected to in the same way is not connected to twice: printers
+// serve few clients.
 func (a *App) testPrinter(r *http.Request) (any, error) {
-	var ask PrinterRequest
-	if err := decode(r, &ask); err != nil {
+	ask, err := printerRequest(r)
+	if err != nil {
 		return nil, err
 	}
 	config := ask.config()
-	if s, err := a.bridge.Find(config.Serial); err == nil && s.State.Online {
+	if s, err := a.bridge.Find(config.Serial); err == nil && s.State.Online && sameWay(s.Config, config) {
 		return rowOf(s), nil
 	}
 	driver, err := a.openDriver(config)
@@ -149,6 +179,12 @@ func (a *App) testPrinter(r *http.Request) (any, error) {
 		return nil, fault.New(fault.Offline, "%s", last.Problem.Text)
 	}
 	return nil, fault.New(fault.Offline, "the printer did not answer within %s", testLimit)
+}
+
+// sameWay tells whether two settings reach a printer alike.
+func sameWay(a, b printer.Config) bool {
+	return a.Family == b.Family && a.Host == b.Host && a.Port == b.Port && a.AccessCode == b.AccessCode &&
+		(b.Certificate == "" || a.Certificate == b.Certificate) && (b.Roots == "" || a.Roots == b.Roots)
 }
 
 func (a *App) backup(r *http.Request) (any, error) {

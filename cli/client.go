@@ -112,7 +112,8 @@ func unreachable(data string, err error) error {
 func refused(body io.Reader) error {
 	var answer app.ControlError
 	if err := json.NewDecoder(body).Decode(&answer); err != nil {
-		return fmt.Errorf("reading the bridge's answer: %w", err)
+		return fault.New(fault.Unsupported, "the running bridge does not understand this command").
+			WithHint("it may be another version of the program: restart it")
 	}
 	return answer.Err()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"text/tabwriter"
 
@@ -64,5 +65,12 @@ type keysRevokeCmd struct {
 
 // Run revokes a key.
 func (c keysRevokeCmd) Run(ctx context.Context, env Env) error {
-	return c.call(ctx, env, http.MethodDelete, "/keys/"+c.ID, nil, nil)
+	var key app.KeyRow
+	if err := c.call(ctx, env, http.MethodDelete, "/keys/"+url.PathEscape(c.ID), nil, &key); err != nil {
+		return err
+	}
+	return c.show(env, key, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "Key %s (%s) revoked.\n", key.ID, key.Name)
+		return err
+	})
 }

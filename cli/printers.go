@@ -114,7 +114,7 @@ type printersRemoveCmd struct {
 
 // Run removes a printer.
 func (c printersRemoveCmd) Run(ctx context.Context, env Env) error {
-	return c.call(ctx, env, http.MethodDelete, "/printers/"+url.PathEscape(c.Printer), nil, nil)
+	return c.done(ctx, env, http.MethodDelete, "/printers/"+url.PathEscape(c.Printer), "removed")
 }
 
 type printersTrustCmd struct {
@@ -124,5 +124,17 @@ type printersTrustCmd struct {
 
 // Run trusts a printer's new certificate.
 func (c printersTrustCmd) Run(ctx context.Context, env Env) error {
-	return c.call(ctx, env, http.MethodPost, "/printers/"+url.PathEscape(c.Printer)+"/trust", nil, nil)
+	return c.done(ctx, env, http.MethodPost, "/printers/"+url.PathEscape(c.Printer)+"/trust", "is trusted with its new certificate")
+}
+
+// done does something to a printer and tells that it is done.
+func (d dataFlag) done(ctx context.Context, env Env, method, path, what string) error {
+	var row app.PrinterRow
+	if err := d.call(ctx, env, method, path, nil, &row); err != nil {
+		return err
+	}
+	return d.show(env, row, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "Printer %d (%s) %s.\n", row.ID, row.Name, what)
+		return err
+	})
 }

@@ -43,8 +43,8 @@ func (c serveCmd) Run(ctx context.Context, env Env) error {
 		Settings: loaded, Data: data, Version: env.Version, Log: log, Level: level,
 		Token: secret.Text(env.value("SUPERVISOR_TOKEN")),
 	}
-	return run(ctx, options, func(_ *app.App, r app.Ready) error {
-		log.Info("ready", "version", env.Version, "http", r.HTTP, "mqtt", r.MQTT, "data", data, "printers", len(loaded.Printers))
+	return run(ctx, options, func(a *app.App, r app.Ready) error {
+		log.Info("ready", "version", env.Version, "http", r.HTTP, "mqtt", r.MQTT, "data", data, "printers", len(a.Printers()))
 		return nil
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -49,6 +50,13 @@ var executable = sync.OnceValues(func() (string, error) {
 	return path, nil
 })
 
+// environment is this process's without what would set the program.
+func environment() []string {
+	return slices.DeleteFunc(os.Environ(), func(pair string) bool {
+		return strings.HasPrefix(pair, "PRINTWIRE_") || strings.HasPrefix(pair, "SUPERVISOR_TOKEN=")
+	})
+}
+
 // program is one running printwire process.
 type program struct {
 	t    *testing.T
@@ -66,7 +74,7 @@ func start(t *testing.T, args ...string) *program {
 	}
 	p := &program{t: t, cmd: exec.Command(path, args...), out: newLines(), done: make(chan error, 1)}
 	p.cmd.Stdout, p.cmd.Stderr = p.out, p.out
-	p.cmd.Env = append(os.Environ(), "SUPERVISOR_TOKEN=")
+	p.cmd.Env = environment()
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("starting %v: %v", args, err)
 	}
@@ -214,7 +222,9 @@ func run(t *testing.T, args ...string) (string, error) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Env = environment()
+	out, err := cmd.CombinedOutput()
 	return string(out), err
 }
 
