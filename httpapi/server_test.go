@@ -222,3 +222,31 @@ func BenchmarkStatus(b *testing.B) {
 		})
 	}
 }
+
+func TestStatus_NeverGoesBackWhileItIsReadAndChanged(t *testing.T) {
+	f := newFixture(t)
+	key := f.reader()
+	f.fleet.set(1, func(s *printer.Snapshot) { s.State.Job.Layer = printer.Some(0) })
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for layer := range 200 {
+			f.fleet.set(1, func(s *printer.Snapshot) { s.State.Job.Layer = printer.Some(layer) })
+		}
+	})
+	for range 4 {
+		wg.Go(func() {
+			last := -1.0
+			for range 100 {
+				layer, _ := f.get("/api/v1/printers/1/status", key).object(t)["layer_num"].(float64)
+				if layer < last {
+					t.Errorf("layer %v after %v", layer, last)
+				}
+				last = layer
+			}
+		})
+	}
+	wg.Wait()
+	if layer := f.get("/api/v1/printers/1/status", key).object(t)["layer_num"]; layer != 199.0 {
+		t.Errorf("the last value is lost: %v", layer)
+	}
+}
