@@ -63,10 +63,10 @@ func (s *session) order(o *order, now time.Time) {
 // may have changed the printer's settings, so what was learned about its will
 // to obey is forgotten.
 func (s *session) mayRefresh(now time.Time) error {
-	if wait := refreshPause - now.Sub(s.net.askedAt); !s.net.askedAt.IsZero() && wait > 0 {
+	if wait := refreshPause - now.Sub(s.net.refreshedAt); !s.net.refreshedAt.IsZero() && wait > 0 {
 		return fault.New(fault.Conflict, "a full report was asked for just now; try again in %d s", int(wait.Seconds())+1)
 	}
-	s.net.askedAt = now
+	s.net.askedAt, s.net.refreshedAt = now, now
 	if s.mem.Control.Allowed == printer.Some(false) {
 		s.learn(printer.Opt[bool]{})
 		s.show(now)

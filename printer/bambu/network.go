@@ -70,8 +70,9 @@ type network struct {
 	// whole: this link has brought a complete report; fulls: the printer calls them so.
 	// deltas: it has brought other ones.
 	whole, fulls, deltas bool
-	// fullAt is when a complete report came last, askedAt when one was asked for.
-	fullAt, askedAt time.Time
+	// fullAt is when a complete report came last, askedAt when one was asked
+	// for, refreshedAt when a person did.
+	fullAt, askedAt, refreshedAt time.Time
 	// greeted counts the greetings, woken the steps against silence.
 	greeted, woken int
 	// trouble is what keeps the printer offline.
