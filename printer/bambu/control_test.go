@@ -171,6 +171,21 @@ func TestDo_Refusals(t *testing.T) {
 			}
 		})
 	})
+	t.Run("by silence only the second time, where commands were obeyed before", func(t *testing.T) {
+		inBubble(t, fresh(), func(r *rig) {
+			if _, err := r.doing(bed(60), nil); err != nil {
+				t.Fatal(err)
+			}
+			r.answerWith(answering("gcode_line", func(*fakeConn, string, string) {}))
+			_, err := r.doing(bed(61), nil)
+			wantKind(t, err, fault.Offline)
+			if c := r.state().Caps.Control; c != printer.Some(true) {
+				t.Errorf("control is %v after one lost command", c)
+			}
+			_, err = r.doing(bed(62), nil)
+			wantKind(t, err, fault.Denied)
+		})
+	})
 	t.Run("is remembered over a restart, and forgotten by refresh", func(t *testing.T) {
 		var stored printer.Update
 		inBubble(t, fresh(), func(r *rig) {

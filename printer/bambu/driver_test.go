@@ -180,6 +180,24 @@ func TestDriver_Commands(t *testing.T) {
 	}
 }
 
+func TestDriver_ComesBackAtOnce(t *testing.T) {
+	p := simulated(t, simulator.Options{Model: "A1"})
+	w := printertest.Observe(t, driverFor(t, configOf(p)), printer.Start{Fresh: true}, patience)
+	w.Online(t)
+	p.Drop()
+	cut := time.Now()
+	p.SetError(0x0500808F) // a report that only the next link can bring
+	w.Until(t, "what changed after the cut", func(u printer.Update) bool { return len(u.State.Faults) > 0 })
+	if d := time.Since(cut); d > 2*time.Second {
+		t.Errorf("values flowed again after %s", d)
+	}
+	for _, u := range w.Updates()[1:] {
+		if !u.State.Online && u.State.Serial != "" && len(u.State.Faults) > 0 {
+			t.Error("a short loss was shown as offline")
+		}
+	}
+}
+
 // A thousand links are cut as soon as they bring reports. What one leaves
 // behind would show as a rising number of goroutines.
 func TestDriver_ReconnectsLeaveNothingBehind(t *testing.T) {
