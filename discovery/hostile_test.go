@@ -16,7 +16,7 @@ func FuzzBuilder(f *testing.F) {
 	f.Add("Workshop", "Bracket", 215.0, 42)
 	f.Add("{{ x }}", "a/b+c#d", math.NaN(), -1)
 	f.Add("\x00\x1b", "\xff\xfe", math.Inf(1), math.MaxInt)
-	f.Add("🎉\u202e\u2028", "None", -0.0, math.MinInt)
+	f.Add("🎉\u202e\u2028", "None", math.Copysign(0, -1), math.MinInt)
 	f.Add("\"\\", "<script>&", 1e300, 1<<40)
 	f.Fuzz(func(t *testing.T, name, word string, number float64, whole int) {
 		s := h2d()

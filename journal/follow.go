@@ -14,13 +14,14 @@ const batch = 256
 // skips. It returns nil when ctx ends.
 func Follow(ctx context.Context, log *slog.Logger, r Reader, f Follower) error {
 	pause := pauser{}
-	for ctx.Err() == nil {
-		if err := follow(ctx, r, f, &pause); err != nil && ctx.Err() == nil {
-			log.Warn("event follower failed, will try again", "follower", f.Name(), "error", err)
-			pause.wait(ctx)
+	for {
+		err := follow(ctx, r, f, &pause)
+		if ctx.Err() != nil {
+			return nil
 		}
+		log.Warn("event follower failed, will try again", "follower", f.Name(), "error", err)
+		pause.wait(ctx)
 	}
-	return nil
 }
 
 func follow(ctx context.Context, r Reader, f Follower, pause *pauser) error {
