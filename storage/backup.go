@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/printwire/printwire/fault"
 )
@@ -97,7 +98,7 @@ func Restore(path string, backup io.Reader) error {
 		db, err := bbolt.Open(path, 0o600, boltOptions(2*time.Second))
 		if err == nil {
 			defer db.Close()
-		} else if errors.Is(err, bbolt.ErrTimeout) {
+		} else if errors.Is(err, bbolterrors.ErrTimeout) {
 			return inUse(path)
 		}
 	}

@@ -56,11 +56,9 @@ func upgrade(c net.Conn) (*websocket, error) {
 	limited.N = 1<<63 - 1
 	key, status := handshake(req)
 	if status != 0 {
-		head := "HTTP/1.1 " + http.StatusText(status) + "\r\n"
+		head := "HTTP/1.1 400 Bad Request\r\n"
 		if status == http.StatusUpgradeRequired {
 			head = "HTTP/1.1 426 Upgrade Required\r\nSec-WebSocket-Version: 13\r\nUpgrade: websocket\r\n"
-		} else {
-			head = "HTTP/1.1 400 Bad Request\r\n"
 		}
 		_, _ = io.WriteString(c, head+"Connection: close\r\nContent-Length: 0\r\n\r\n")
 		return nil, errWebsocket

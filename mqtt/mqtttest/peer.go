@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -176,7 +175,6 @@ type Remote struct {
 	dial func() *Peer
 	mu   sync.Mutex
 	out  *Peer
-	n    atomic.Int64
 }
 
 // NewRemote makes a Client; dial opens a connection that is logged in.

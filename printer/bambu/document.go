@@ -46,9 +46,8 @@ type member struct {
 
 // change is a new value of a member, made but not yet in force.
 type change struct {
-	to    *member
-	value *node
-	raw   []byte
+	to  *member
+	raw []byte
 }
 
 func newDocument() *document {
@@ -70,7 +69,7 @@ func (d *document) apply(payload []byte) (message, error) {
 		payload = bytes.ToValidUTF8(payload, []byte("\uFFFD"))
 	}
 	if err := d.outline.scan(payload); err != nil {
-		if err == errNotJSON && json.Valid(payload) {
+		if errors.Is(err, errNotJSON) && json.Valid(payload) {
 			err = errShape
 		}
 		return message{}, err

@@ -67,7 +67,6 @@ type machine struct {
 	reportAt time.Duration
 	quiet    time.Duration // no periodic report before
 	deaf     time.Duration // no report and no answer before
-	changed  bool
 	sequence int
 	sent     map[string]any // what clients of a delta printer know
 
