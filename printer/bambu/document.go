@@ -3,6 +3,7 @@ package bambu
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"unicode/utf8"
 
 	"github.com/printwire/printwire/printer"
