@@ -48,6 +48,9 @@ type Stats struct {
 	Panics uint64
 }
 
+// sessionExpiry is how long a session that does not return is kept, in seconds.
+const sessionExpiry = 3600
+
 // stripes is how many topics can be published to at the same time.
 const stripes = 64
 
@@ -125,7 +128,7 @@ func settings(o Options, g guards) *mochi.Options {
 		c.MaximumMessageExpiryInterval = 2
 	}
 	if g.expiry {
-		c.MaximumSessionExpiryInterval = 3600
+		c.MaximumSessionExpiryInterval = sessionExpiry
 	}
 	if g.size {
 		c.MaximumPacketSize = uint32(o.MaxPacket)
@@ -259,7 +262,7 @@ func (b *Broker) Deliver(client, topic string, payload []byte) error {
 	p := make([]byte, 0, 2+len(topic)+len(payload))
 	p = binary.BigEndian.AppendUint16(p, uint16(len(topic)))
 	p = append(append(p, topic...), payload...)
-	return b.inject(privateTopic(c.number), p, false)
+	return b.inject(c.private, p, false)
 }
 
 func subscribed(cl *mochi.Client, topic string) bool {
@@ -271,11 +274,14 @@ func subscribed(cl *mochi.Client, topic string) bool {
 	return false
 }
 
-// privateTopic is where a single client is reached in the order of its queue.
-// No client can name it: a NUL is malformed in MQTT.
-func privateTopic(number uint64) string { return "\x00" + strconv.FormatUint(number, 36) }
+// private starts topics of our own. No client can name them: a NUL is malformed
+// in MQTT. No wildcard matches them: they start with '$'.
+const private = "$\x00"
 
-func isPrivate(topic string) bool { return len(topic) > 0 && topic[0] == 0 }
+// privateTopic is where a single client is reached in the order of its queue.
+func privateTopic(number uint64) string { return private + strconv.FormatUint(number, 36) }
+
+func isPrivate(topic string) bool { return strings.HasPrefix(topic, private) }
 
 // Sessions are the clients that are connected now, by client id.
 func (b *Broker) Sessions() []Session {

@@ -50,7 +50,7 @@ type conn struct {
 	client      *mochi.Client
 	grant       Grant
 	since       time.Time
-	number      uint64 // names the client's private topic
+	private     string // the topic that reaches this client alone
 	established bool
 	release     func() // gives the place before login back; may be called twice
 	unlock      func() // frees the client id; may be called twice

@@ -40,7 +40,7 @@
 //	T13 a stalled client that talks is never cut         conn.go Write, SetDeadline
 //	T14 retained replay is incomplete                    replay.go
 //	T15 64 kB for each idle client                       Options.Pending
-//	T16 sessions are kept for ever                       broker.go settings; hook.go OnClientExpired
+//	T16 sessions are kept for ever                       broker.go settings; hook.go OnPacketRead, OnClientExpired; session.go trimSessions
 //	T17 other refusals of a publish go wrong             hook.go OnPublish answers CodeSuccessIgnore only
 //	T18 rules do not see topic aliases                   broker.go settings; hook.go OnConnect
 //	T19 a session is inherited by another user           session.go login

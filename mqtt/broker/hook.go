@@ -14,11 +14,14 @@ import (
 const (
 	// refusedTopic stands in for a topic that nobody may write to, where the
 	// library would forget to acknowledge.
-	refusedTopic = "\x00refused"
+	refusedTopic = private + "refused"
 	// maxKeepalive is the largest whose half more still fits 16 bits.
 	maxKeepalive = 43690
 	// maxLevels bounds the depth of a client's topics and filters.
 	maxLevels = 128
+	// maxWildcards is how many filters of one SUBSCRIBE may have a wildcard: for
+	// each, all that is retained may have to be replayed.
+	maxWildcards = 256
 	// receiveMaximum3 is how many QoS 2 publishes a 3.1.1 client may have open.
 	receiveMaximum3 = 1024
 )
@@ -59,6 +62,10 @@ func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet
 		if h.b.guards.dollar && strings.HasPrefix(pk.TopicName, "$") {
 			pk.TopicName = refusedTopic
 		}
+	case packets.Disconnect: // may ask for longer than a CONNECT
+		if h.b.guards.expiry {
+			pk.Properties.SessionExpiryInterval = min(pk.Properties.SessionExpiryInterval, sessionExpiry)
+		}
 	case packets.Connect: // an empty will is legal, but refused by the library
 		if pk.Connect.WillFlag && len(pk.Connect.WillPayload) == 0 {
 			c.emptyWill = true
@@ -89,6 +96,7 @@ func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
 	if pr := cl.Properties.Props; cl.Properties.ProtocolVersion == 5 && pr.SessionExpiryInterval == 0 {
 		cl.Properties.Will.WillDelayInterval = 0 // the session ends first
 	}
+	cl.Properties.Will.WillDelayInterval = min(cl.Properties.Will.WillDelayInterval, sessionExpiry)
 	return h.b.login(c, pk)
 }
 
@@ -109,11 +117,8 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	if write {
 		return h.b.guards.ack || c.grant.Write(topic)
 	}
-	switch topic[0] {
-	case 0: // private topics
-		return true
-	case '$': // we have no system topics and no shared subscriptions
-		return false
+	if topic[0] == '$' { // we have no system topics and no shared subscriptions
+		return topic == c.private
 	}
 	return c.grant.Read(topic)
 }
@@ -135,9 +140,15 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 		c.holdWrites()
 	}
 	c.replays = nil
+	wildcards, seen := 0, make(map[string]bool, len(pk.Filters))
 	for i := range pk.Filters {
 		f := &pk.Filters[i]
-		if mqtt.ValidFilter(f.Filter) != nil || strings.Count(f.Filter, "/") >= maxLevels {
+		again, wild := seen[f.Filter], strings.ContainsAny(f.Filter, "+#")
+		seen[f.Filter] = true
+		if wild && !again {
+			wildcards++
+		}
+		if mqtt.ValidFilter(f.Filter) != nil || strings.Count(f.Filter, "/") >= maxLevels || wild && wildcards > maxWildcards {
 			f.Filter = "" // which the library refuses with the right code
 			continue
 		}
@@ -148,7 +159,7 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 			continue
 		}
 		_, existed := cl.State.Subscriptions.Get(f.Filter)
-		if f.RetainHandling == 0 || f.RetainHandling == 1 && !existed {
+		if !again && (f.RetainHandling == 0 || f.RetainHandling == 1 && !existed) {
 			c.replays = append(c.replays, replay{at: i, sub: *f})
 		}
 		f.RetainHandling = 2
@@ -247,9 +258,14 @@ func (h *hook) OnRetainMessage(cl *mochi.Client, pk packets.Packet, _ int64) {
 // OnRetainedExpired follows the library's retained messages.
 func (h *hook) OnRetainedExpired(topic string) { h.b.retained.note(topic, "", true) }
 
-// OnWill takes the retain flag from a will for which the user has no room left.
+// OnWill takes the retain flag from a will for which the user has no room left,
+// and sends one nowhere whose right was withdrawn since the login.
 func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
 	c := connOf(cl)
+	if c != nil && h.b.guards.will && !c.grant.Write(will.TopicName) {
+		h.b.deny(c, will.TopicName, "will: no right to write there")
+		will.TopicName, will.Retain = refusedTopic, false
+	}
 	if c != nil && will.Retain && !h.b.retained.fits(c.grant.Name, will.TopicName, len(will.Payload)) {
 		will.Retain = false
 	}

@@ -105,6 +105,9 @@ func (b *Broker) Run(ctx context.Context) error {
 	<-ctx.Done()
 	b.stop()
 	<-saved
+	if b.opt.Retained != nil {
+		b.save(false)
+	}
 	return nil
 }
 
@@ -214,6 +217,7 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 		c.unlock()
 		c.release()
 		c.abort()
+		b.trimSessions()
 	}()
 	defer b.rescue(c)
 	if b.guards.deadline {
@@ -232,7 +236,7 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 		c.Conn, c.replies = ws, true
 	}
 	c.in = bufio.NewReaderSize(c.Conn, 64) // only to look ahead; larger reads go past it
-	if b.guards.size && c.oversized(b.opt.MaxPacket) {
+	if b.guards.size && c.oversized(min(b.opt.MaxPacket, defaultPacket)) {
 		_ = c.Close()
 		return
 	}
@@ -314,15 +318,12 @@ func (b *Broker) stop() {
 		b.log.Warn("some connections did not end in time")
 	}
 	b.close(limit)
-	if b.opt.Retained != nil {
-		b.save(false)
-	}
 }
 
 // drain waits until what was published before is written to the clients.
 func (b *Broker) drain(live []*conn, most time.Duration) {
 	for _, c := range live {
-		_ = b.inject(privateTopic(c.number), nil, false)
+		_ = b.inject(c.private, nil, false)
 	}
 	t := time.NewTimer(most)
 	defer t.Stop()

@@ -57,6 +57,9 @@ type RetainedStore interface {
 	Put(pairs map[string][]byte) error
 }
 
+// defaultPacket is a payload of 256 KiB with some room for its topic.
+const defaultPacket = 256<<10 + 2<<10
+
 // Options are the settings of a Broker. The zero value of a field takes its default.
 type Options struct {
 	Listeners []Listener
@@ -68,7 +71,8 @@ type Options struct {
 	Now func() time.Time
 
 	// MaxPacket is the largest packet taken from a client (256 KiB and some
-	// room for its topic).
+	// room for its topic). A CONNECT never has more than that default: whoever
+	// sends it is not known yet.
 	MaxPacket int
 	// MaxClients is how many may be connected (256).
 	MaxClients int
@@ -119,7 +123,7 @@ func (o Options) withDefaults() Options {
 		field *int
 		value int
 	}{
-		{&o.MaxPacket, 256<<10 + 2<<10}, {&o.MaxClients, 256}, {&o.PerAddress, 16}, {&o.Pending, 8192},
+		{&o.MaxPacket, defaultPacket}, {&o.MaxClients, 256}, {&o.PerAddress, 16}, {&o.Pending, 8192},
 		{&o.RetainedTopics, 2000}, {&o.RetainedBytes, 8 << 20},
 	} {
 		if *d.field == 0 {

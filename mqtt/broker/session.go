@@ -2,6 +2,8 @@ package broker
 
 import (
 	"bytes"
+	"cmp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -64,8 +66,8 @@ func (b *Broker) ask(c *conn, pk packets.Packet) (Grant, packets.Code, string) {
 	switch {
 	case b.opt.Gate == nil:
 		return Grant{}, packets.ErrServerUnavailable, "logins are not possible yet"
-	case user == "":
-		return Grant{}, packets.ErrBadUsernameOrPassword, "no user name"
+	case user == "" && len(pk.Connect.Password) == 0:
+		return Grant{}, packets.ErrBadUsernameOrPassword, "no user name and no password"
 	}
 	grant, err := b.opt.Gate.Login(Login{
 		User: user, Password: secret.Text(pk.Connect.Password), Client: c.client.ID, Remote: c.client.Net.Remote, Listener: c.listener,
@@ -158,9 +160,9 @@ func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 // enter makes a client known: it can be listed, reached and kicked.
 func (b *Broker) enter(c *conn) {
 	c.since = b.opt.Now()
-	c.number = b.numbers.Add(1)
+	c.private = privateTopic(b.numbers.Add(1))
 	b.castShadows(c)
-	b.server.Topics.Subscribe(c.client.ID, packets.Subscription{Filter: privateTopic(c.number)})
+	b.server.Topics.Subscribe(c.client.ID, packets.Subscription{Filter: c.private})
 	b.mu.Lock()
 	b.sessions[c.client.ID] = c
 	b.mu.Unlock()
@@ -179,7 +181,7 @@ func (b *Broker) leave(c *conn) {
 		return
 	}
 	if c.established {
-		b.server.Topics.Unsubscribe(privateTopic(c.number), cl.ID)
+		b.server.Topics.Unsubscribe(c.private, cl.ID)
 		b.dropShadows(c)
 		b.mu.Lock()
 		if b.sessions[cl.ID] == c {
@@ -194,10 +196,44 @@ func (b *Broker) leave(c *conn) {
 	v5 := cl.Properties.ProtocolVersion == 5
 	over := v5 && cl.Properties.Props.SessionExpiryInterval == 0 || !v5 && cl.Properties.Clean
 	if held, ok := b.server.Clients.Get(cl.ID); ok && held == cl && over {
-		cl.ClearInflights()
-		b.server.UnsubscribeClient(cl)
-		b.server.Clients.Delete(cl.ID)
+		b.forget(cl)
 	}
+}
+
+// trimSessions forgets the kept sessions that ended first, when there are more
+// than can be of use: a client with a new id each time would fill the memory.
+func (b *Broker) trimSessions() {
+	over := b.server.Clients.Len() - 2*b.opt.MaxClients
+	if over <= 0 {
+		return
+	}
+	var ended []*mochi.Client
+	for _, cl := range b.server.Clients.GetAll() {
+		c := connOf(cl)
+		if c == nil {
+			continue
+		}
+		select {
+		case <-c.done:
+			ended = append(ended, cl)
+		default:
+		}
+	}
+	slices.SortFunc(ended, func(x, y *mochi.Client) int { return cmp.Compare(x.StopTime(), y.StopTime()) })
+	for _, cl := range ended[:min(over, len(ended))] {
+		unlock := b.ids.lock(cl.ID)
+		if held, ok := b.server.Clients.Get(cl.ID); ok && held == cl {
+			b.forget(cl)
+		}
+		unlock()
+	}
+}
+
+// forget removes a session from the library.
+func (b *Broker) forget(cl *mochi.Client) {
+	cl.ClearInflights()
+	b.server.UnsubscribeClient(cl)
+	b.server.Clients.Delete(cl.ID)
 }
 
 // refuseWrite tells why a client may not publish this, or "".
