@@ -145,9 +145,13 @@ func compacted(db *bbolt.DB, path string, timeout time.Duration, logger *slog.Lo
 	if err != nil {
 		return db, nil
 	}
-	if err := errors.Join(os.Rename(temp, path), syncFolder(path)); err != nil {
+	if err := os.Rename(temp, path); err != nil {
 		logger.Warn("the compacted database could not be put in place", "error", err)
 		return db, small.Close()
+	}
+	// From here on the new file is the one: what is written to the old is gone with it.
+	if err := syncFolder(path); err != nil {
+		logger.Warn("the database's folder could not be synced", "error", err)
 	}
 	logger.Info("database compacted", "freed_bytes", free)
 	return small, db.Close()
