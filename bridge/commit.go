@@ -33,8 +33,8 @@ type past struct {
 	scolded bool
 }
 
-func memoryOf(r printer.Record, known bool) past {
-	return past{base: r.State, memory: r.Memory, at: r.At, version: r.Version, fresh: !known}
+func memoryOf(r printer.Record) past {
+	return past{base: r.State, memory: r.Memory, at: r.At, version: r.Version, fresh: r.At.IsZero()}
 }
 
 // emit takes a driver's update, on the driver's goroutine.
@@ -63,7 +63,7 @@ func (s *session) advance(u printer.Update) {
 	}
 	remembers := u.Memory.Version == p.memory.Version && string(u.Memory.Data) == string(p.memory.Data)
 	if u.At.IsZero() {
-		u.At = s.b.now()
+		u.At = p.at // It is about the link: no report has come since.
 	}
 	p.dirty = p.dirty || !remembers || len(events) > 0 || !next.Equal(p.base)
 	p.base, p.memory, p.at = next, u.Memory, u.At

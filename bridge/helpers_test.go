@@ -165,8 +165,12 @@ func (p *puppet) Do(ctx context.Context, cmd printer.Command) (printer.Outcome, 
 	return p.command(ctx, cmd)
 }
 
-// emit shows a state and waits until the session has taken it.
+// emit shows a state and waits until the session has taken it. One that says
+// online comes from a report, now unless it says when.
 func (p *puppet) emit(u printer.Update) {
+	if u.State.Online && u.At.IsZero() {
+		u.At = time.Now()
+	}
 	taken := make(chan struct{})
 	p.orders <- func(emit func(printer.Update)) error { defer close(taken); emit(u); return nil }
 	<-taken

@@ -74,8 +74,7 @@ func (b *Bridge) add(ctx context.Context, c printer.Config, keep bool) (int, err
 			return 0, err
 		}
 	}
-	record, known := b.records[id]
-	s := newSession(b, c, memoryOf(record, known))
+	s := newSession(b, c, memoryOf(b.records[id]))
 	s.spare = driver
 	b.replace(func(m map[int]*session) { m[id] = s })
 	b.tell(printer.Change{Prev: printer.Snapshot{Config: c}, Next: *s.current.Load()})

@@ -155,12 +155,21 @@ func (s *session) attempt(ctx context.Context) (err error) {
 func (s *session) startingPoint() printer.Start {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return printer.Start{State: s.past.base, Memory: s.past.memory, Fresh: s.past.fresh}
+	// What a driver remembers of a printer that never reported, such as its
+	// certificate, is not fresh.
+	fresh := s.past.fresh && len(s.past.memory.Data) == 0
+	return printer.Start{State: s.past.base, Memory: s.past.memory, Fresh: fresh}
 }
 
 // trouble shows that our own code broke. The printer counts as offline only
-// when that is not over with the first new start.
+// when that is not over with the first new start. What broke may be the
+// handling of states, so this may break as well.
 func (s *session) trouble(offline bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			s.log.Error("the trouble cannot be shown", "panic", fmt.Sprint(r), "stack", string(debug.Stack()))
+		}
+	}()
 	problem := printer.Problem{
 		Code: printer.ProblemInternal,
 		Text: "An error in the program itself interrupted this printer's connection; see the log. It is tried again.",

@@ -78,6 +78,41 @@ func TestSession_FirstSightTellsOnlyThatThePrinterIsThere(t *testing.T) {
 	}
 }
 
+func TestSession_FirstSightIsTheFirstReportNotTheFirstRecord(t *testing.T) {
+	store := newStore()
+	play(t, store, bridge.Options{}, []string{"A"}, func(_ *testing.T, s *stage) {
+		pinned := printer.Memory{Version: 1, Data: []byte("pin")}
+		s.puppets["A"].emit(printer.Update{State: printer.State{}, Memory: pinned, Keep: true})
+	})
+	play(t, store, bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
+		if start := s.puppets["A"].started()[0]; start.Fresh || string(start.Memory.Data) != "pin" {
+			t.Errorf("the driver starts from %+v, want what it remembered", start)
+		}
+		found := idle()
+		found.Faults = []printer.Fault{{Code: "X", Severity: printer.Fatal}}
+		s.puppets["A"].show(found)
+		s.told("at first sight", "printer_online")
+	})
+}
+
+func TestSession_TimeIsThatOfTheLastReport(t *testing.T) {
+	store := newStore()
+	var heard time.Time
+	play(t, store, bridge.Options{}, []string{"A"}, func(_ *testing.T, s *stage) {
+		s.puppets["A"].show(printing("J1", 30))
+		heard = time.Now()
+	})
+	play(t, store, bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
+		s.pass(time.Hour)
+		gone := printing("J1", 30)
+		gone.Online, gone.Problem = false, printer.Problem{Code: printer.ProblemUnreachable, Text: "…"}
+		s.puppets["A"].show(gone)
+		if at := s.snapshot(1).At; !at.Equal(heard) {
+			t.Errorf("after a restart without a report the picture is of %v, want %v", at, heard)
+		}
+	})
+}
+
 func TestSession_RestartTellsNothingTwiceAndMissesNothing(t *testing.T) {
 	store := newStore()
 	play(t, store, bridge.Options{}, []string{"A"}, func(t *testing.T, s *stage) {
@@ -294,8 +329,12 @@ func TestSession_PanicWhileHandlingAnUpdate(t *testing.T) {
 			return nil
 		}
 		synctest.Wait()
-		broken = false
 		s.pass(time.Second)
+		// Broken twice in a row it counts as offline, which is an update, too.
+		s.puppets["A"].orders <- func(func(printer.Update)) error { panic("again") }
+		synctest.Wait()
+		broken = false
+		s.pass(2 * time.Second)
 		s.puppets["A"].show(idle())
 		s.told("after the new start", "printer_online")
 	})

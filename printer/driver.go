@@ -54,7 +54,7 @@ type Start struct {
 type Update struct {
 	State  State
 	Memory Memory
-	// At is when the report arrived.
+	// At is when the last report arrived; zero while none has come in this Run.
 	At time.Time
 	// Keep asks for Memory to be stored now, not at the next periodic write:
 	// a crash from here on must not lose it.
