@@ -2,7 +2,9 @@ package journal
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
+	"runtime/debug"
 	"time"
 )
 
@@ -11,7 +13,8 @@ const batch = 256
 
 // Follow drives a follower from its cursor until ctx ends. A failing follower
 // is tried again after a pause that doubles from 100 ms to 30 s; it never
-// skips. It returns nil when ctx ends.
+// skips. A panic in it is a failure like any other, so that one follower never
+// ends the program. It returns nil when ctx ends.
 func Follow(ctx context.Context, log *slog.Logger, r Reader, f Follower) error {
 	pause := pauser{}
 	for {
@@ -40,12 +43,21 @@ func follow(ctx context.Context, r Reader, f Follower, pause *pauser) error {
 		if len(entries) == 0 {
 			continue
 		}
-		if err := f.Apply(ctx, entries, lost); err != nil {
+		if err := apply(ctx, f, entries, lost); err != nil {
 			return err
 		}
 		seq = entries[len(entries)-1].Seq
 		pause.reset()
 	}
+}
+
+func apply(ctx context.Context, f Follower, entries []Entry, lost int) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic at event %d: %v\n%s", entries[0].Seq, r, debug.Stack())
+		}
+	}()
+	return f.Apply(ctx, entries, lost)
 }
 
 type pauser struct{ next time.Duration }

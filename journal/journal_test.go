@@ -128,9 +128,9 @@ type reader struct {
 	seen   []string
 	lost   int
 	most   int
-	// fails says how often Apply fails after its effect, before its cursor.
-	fails int
-	calls []time.Time
+	// fails says how often Apply fails after its effect, before its cursor, panics how often it panics first.
+	fails, panics int
+	calls         []time.Time
 }
 
 func (r *reader) Name() string { return "reader" }
@@ -144,6 +144,10 @@ func (r *reader) Cursor(context.Context) (uint64, error) {
 func (r *reader) Apply(_ context.Context, entries []journal.Entry, lost int) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.panics > 0 {
+		r.panics--
+		panic("reader")
+	}
 	r.calls = append(r.calls, time.Now())
 	r.most = max(r.most, len(entries))
 	for _, e := range entries {
@@ -227,6 +231,20 @@ func TestFollow_TriesAgainAndSkipsNothing(t *testing.T) {
 				t.Error("after a success the pause did not begin anew")
 			}
 		})
+	})
+}
+
+func TestFollow_SurvivesAPanic(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, r := newLedger(), &reader{panics: 2}
+		l.add("a")
+		follow(t, l, r, func() {
+			<-time.After(10 * time.Second)
+			synctest.Wait()
+		})
+		if !slices.Equal(r.seen, []string{"a"}) || r.cursor != 1 {
+			t.Errorf("the follower has seen %v and is at %d", r.seen, r.cursor)
+		}
 	})
 }
 
