@@ -100,6 +100,7 @@ func (a *App) controlHandler(row controlRow) http.HandlerFunc {
 		if stream, ok := result.(streamer); ok {
 			if err := stream(w); err != nil {
 				a.log.Warn("answering the command line failed", "command", row.pattern, "error", err)
+				panic(http.ErrAbortHandler) // half an answer must not pass for a whole one
 			}
 			return
 		}

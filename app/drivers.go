@@ -1,6 +1,8 @@
 package app
 
 import (
+	"log/slog"
+
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
 	"github.com/printwire/printwire/printer/bambu"
@@ -11,23 +13,26 @@ type family struct {
 	name string
 	// stages are the words that State.Stage can have.
 	stages func() []string
-	open   func(*App, printer.Config) (printer.Driver, error)
+	open   func(*App, printer.Config, *slog.Logger) (printer.Driver, error)
 }
 
 // families is the list of all printer families: a new one is a row here.
 func families() []family {
 	return []family{
-		{bambu.Family, bambu.Stages, func(a *App, c printer.Config) (printer.Driver, error) {
-			return bambu.New(bambu.Options{Config: c, Log: a.log, Now: a.now, NewID: a.newID})
+		{bambu.Family, bambu.Stages, func(a *App, c printer.Config, log *slog.Logger) (printer.Driver, error) {
+			return bambu.New(bambu.Options{Config: c, Log: log, Now: a.now, NewID: a.newID})
 		}},
 	}
 }
 
-// openDriver makes the driver of a printer's family.
-func (a *App) openDriver(c printer.Config) (printer.Driver, error) {
+// openDriver makes the driver of a printer of the bridge.
+func (a *App) openDriver(c printer.Config) (printer.Driver, error) { return a.driver(c, a.log) }
+
+// driver makes the driver of a printer's family.
+func (a *App) driver(c printer.Config, log *slog.Logger) (printer.Driver, error) {
 	for _, f := range families() {
 		if f.name == c.Family {
-			return f.open(a, c)
+			return f.open(a, c, log)
 		}
 	}
 	return nil, fault.New(fault.Invalid, "there is no printer family %.32q", c.Family).At("family")

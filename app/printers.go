@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"strings"
 	"time"
@@ -157,7 +158,8 @@ func (a *App) testPrinter(r *http.Request) (any, error) {
 	if s, err := a.bridge.Find(config.Serial); err == nil && s.State.Online && sameWay(s.Config, config) {
 		return rowOf(s), nil
 	}
-	driver, err := a.openDriver(config)
+	// What is found is answered; the log is about the printers that there are.
+	driver, err := a.driver(config, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

@@ -174,6 +174,20 @@ func (h *homeAssistant) clean() {
 	}
 }
 
+// cleanBut takes warnings with a text as Home Assistant's own, wants no others,
+// and starts anew.
+func (h *homeAssistant) cleanBut(own string) {
+	h.t.Helper()
+	out, err := h.call("ha.py", "log", "--since-mark", "--fail")
+	for _, line := range strings.Split(out, "\n") {
+		problem := strings.Contains(line, " WARNING ") || strings.Contains(line, " ERROR ")
+		if err != nil && problem && !strings.Contains(line, own) {
+			h.t.Errorf("Home Assistant logged: %s", line)
+		}
+	}
+	h.must("ha.py", "log", "--mark")
+}
+
 func freePort(t *testing.T) int {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
