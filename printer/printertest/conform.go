@@ -142,15 +142,22 @@ func (s Subject) observe(t *testing.T, start printer.Start) *Watch {
 	return Observe(t, s.New(t), start, s.Patience)
 }
 
+// changed are the updates of a Run that saw the printer online and one change more.
+func (s Subject) changed(t *testing.T) []printer.Update {
+	t.Helper()
+	w := s.observe(t, fresh())
+	w.Online(t)
+	before := len(w.Updates())
+	s.Change(t)
+	w.Until(t, "a change", func(u printer.Update) bool { return u.State.Online && len(w.Updates()) > before })
+	w.Stop(t)
+	return w.Updates()
+}
+
 func fresh() printer.Start { return printer.Start{Fresh: true} }
 
 func (s Subject) states(t *testing.T) {
-	w := s.observe(t, fresh())
-	w.Online(t)
-	s.Change(t)
-	w.Until(t, "a change", func(u printer.Update) bool { return len(w.Updates()) > 1 && u.State.Online })
-	w.Stop(t)
-	for i, u := range w.Updates() {
+	for i, u := range s.changed(t) {
 		for _, wrong := range Incomplete(u.State) {
 			t.Errorf("update %d: %s", i, wrong)
 		}
@@ -186,12 +193,7 @@ func Incomplete(s printer.State) []string {
 }
 
 func (s Subject) changes(t *testing.T) {
-	w := s.observe(t, fresh())
-	w.Online(t)
-	s.Change(t)
-	w.Until(t, "a change", func(u printer.Update) bool { return len(w.Updates()) > 1 && u.State.Online })
-	w.Stop(t)
-	updates := w.Updates()
+	updates := s.changed(t)
 	for i := 1; i < len(updates); i++ {
 		a, b := updates[i-1], updates[i]
 		same := a.Memory.Version == b.Memory.Version && string(a.Memory.Data) == string(b.Memory.Data)
@@ -297,12 +299,7 @@ func (s Subject) memory(t *testing.T) {
 }
 
 func (s Subject) restart(t *testing.T) {
-	w := s.observe(t, fresh())
-	w.Online(t)
-	s.Change(t)
-	w.Until(t, "a change", func(u printer.Update) bool { return len(w.Updates()) > 1 && u.State.Online })
-	w.Stop(t)
-	updates := w.Updates()
+	updates := s.changed(t)
 	last := updates[len(updates)-1]
 	prev := printer.Carry(printer.State{}, last.State)
 	again := s.observe(t, printer.Start{State: prev, Memory: last.Memory})
