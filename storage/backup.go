@@ -7,6 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
+	"strings"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -15,11 +17,14 @@ import (
 	"github.com/printwire/printwire/fault"
 )
 
+// copySuffix ends the names of copies on their way into a backup.
+const copySuffix = ".copying"
+
 // Backup writes a copy of the file as it is now, while it is in use. It goes
 // through a file beside the database, so that a slow reader of the copy does
 // not keep a transaction open and make the database grow.
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
-	temp := fmt.Sprintf("%s.%d.backup", s.path, s.now().UnixNano())
+	temp := fmt.Sprintf("%s.%d%s", s.path, s.now().UnixNano(), copySuffix)
 	defer os.Remove(temp)
 	err := s.db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(temp, 0o600) })
 	if err != nil {
@@ -34,6 +39,20 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		return fmt.Errorf("writing the backup: %w", err)
 	}
 	return nil
+}
+
+// sweep removes the copies that a process left when it died during a backup.
+// The file's lock shows that nobody else is making one.
+func sweep(path string, logger *slog.Logger) {
+	entries, err := os.ReadDir(filepath.Dir(path))
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), filepath.Base(path)+".") && strings.HasSuffix(e.Name(), copySuffix) {
+			err = errors.Join(err, os.Remove(filepath.Join(filepath.Dir(path), e.Name())))
+		}
+	}
+	if err != nil {
+		logger.Warn("copies of an interrupted backup could not be removed", "error", err)
+	}
 }
 
 // reader ends with its context.

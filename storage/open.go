@@ -90,6 +90,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("compacting the database %s: %w", o.Path, err)
 	}
 	s.db = db
+	sweep(o.Path, s.log)
 	if err := s.prepare(); err != nil {
 		return nil, errors.Join(fmt.Errorf("preparing the database %s: %w", o.Path, err), db.Close())
 	}

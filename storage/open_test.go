@@ -205,6 +205,9 @@ func filled(t *testing.T) []byte {
 
 func TestOpen_LeavesOnlyTheFile(t *testing.T) {
 	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "printwire.db.17.copying"), []byte("died in a backup"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	if err := mustClose(storage.Open(context.Background(), storage.Options{Path: filepath.Join(folder, "printwire.db")})); err != nil {
 		t.Fatal(err)
 	}
