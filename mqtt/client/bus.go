@@ -269,7 +269,9 @@ func (b *Bus) signal() {
 	}
 }
 
-// deliver hands a message of the broker to the subscribers; it never waits.
+// deliver hands a message of the broker to the subscribers; it never waits. A
+// value of ours that somebody else removed stays removed: sending it again
+// later would bring back what a person deleted.
 func (b *Bus) deliver(m mqtt.Message) {
 	b.mu.Lock()
 	subscribers := b.subscribers
@@ -280,6 +282,11 @@ func (b *Bus) deliver(m mqtt.Message) {
 	b.mu.Unlock()
 	if ours {
 		return
+	}
+	if len(m.Payload) == 0 {
+		b.mu.Lock()
+		b.out.drop(m.Topic)
+		b.mu.Unlock()
 	}
 	for _, s := range subscribers {
 		if mqtt.Match(s.filter, m.Topic) {

@@ -148,6 +148,10 @@ func (o *outbox) back(p parcel) {
 	o.sooner(p.topic)
 }
 
+// drop forgets a retained topic that somebody else has cleared, and what of it
+// is still to be sent.
+func (o *outbox) drop(topic string) { delete(o.held, topic) }
+
 // sooner queues the last word on a retained topic before all others.
 func (o *outbox) sooner(topic string) {
 	h := o.held[topic]
