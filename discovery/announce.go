@@ -3,6 +3,7 @@ package discovery
 import (
 	"crypto/sha256"
 	"maps"
+	"slices"
 	"time"
 )
 
@@ -53,14 +54,16 @@ func (a *announcement) changed(now time.Time) {
 	a.dueAt, a.final = due, false
 }
 
-// announce publishes the discovery messages of devices now, and first records
-// what Home Assistant is about to know, in one transaction.
+// announce publishes the discovery messages of devices now, parents before what
+// names them, and first records what Home Assistant is about to know, in one
+// transaction.
 func (d *Discovery) announce(now time.Time, devices ...*device) {
 	type ready struct {
 		dev   *device
 		text  []byte
 		kinds map[string]platform
 	}
+	slices.SortStableFunc(devices, func(a, b *device) int { return a.rank() - b.rank() })
 	var out []ready
 	records := map[string]any{}
 	for _, serial := range d.newSlugs {

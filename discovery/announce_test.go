@@ -286,6 +286,36 @@ func TestAnnounce_DeletedInHomeAssistant(t *testing.T) {
 	}, a1())
 }
 
+func TestAnnounce_ParentsBeforeChildren(t *testing.T) {
+	short := a1()
+	short.Config.Serial = "S1" // shorter than the bridge's own id
+	bubble(t, func(t *testing.T, b *bed) {
+		for range 5 { // the devices are kept in a map
+			_ = b.ha.Publish("homeassistant/device/printwire_S1/config", nil, true)
+			synctest.Wait()
+			_ = b.ha.Publish("printwire/bridge/announce_again/set", []byte("PRESS"), false)
+			synctest.Wait()
+		}
+		there := map[string]bool{"": true}
+		for _, m := range b.bus.Published() {
+			id, ours := strings.CutSuffix(strings.TrimPrefix(m.Topic, "homeassistant/device/"), "/config")
+			var parent struct {
+				Device struct {
+					Via string `json:"via_device"`
+				} `json:"device"`
+			}
+			if !ours || json.Unmarshal(m.Payload, &parent) != nil {
+				there[id] = false
+				continue
+			}
+			there[id] = true
+			if !there[parent.Device.Via] {
+				t.Errorf("%s is announced before its parent %s", id, parent.Device.Via)
+			}
+		}
+	}, short)
+}
+
 func TestRun_ClearsOutdatedAnnouncementsOfItsOwn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBed(t, nil, a1())

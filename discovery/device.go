@@ -70,6 +70,18 @@ type head struct {
 	dryLimit                                                  int
 }
 
+// rank is how far a device is below the bridge.
+func (dev *device) rank() int {
+	switch {
+	case dev.owner == nil:
+		return 0
+	case dev.number < 0:
+		return 1
+	default:
+		return 2
+	}
+}
+
 // validSerial tells whether a serial can be a level of a topic and part of an id.
 func validSerial(s string) bool {
 	if s == "" || len(s) > 50 {

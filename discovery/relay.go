@@ -57,7 +57,6 @@ func (d *Discovery) waiting() []*device {
 			out = append(out, dev)
 		}
 	}
-	slices.SortFunc(out, func(a, b *device) int { return len(a.id) - len(b.id) })
 	return out
 }
 
