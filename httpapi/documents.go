@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"sync"
+	"time"
 
 	"github.com/printwire/printwire/printer"
 )
@@ -15,12 +16,15 @@ const jsonType = "application/json"
 // document is one encoded status.
 type document struct {
 	version uint64
+	at      time.Time
 	etag    string
 	text    []byte
 }
 
-// documents keeps the encoded status of each printer until its snapshot's
-// version changes, so that a request encodes nothing. The zero value is ready.
+// documents keeps the encoded status of each printer until its snapshot
+// changes, so that a request encodes nothing. The zero value is ready. A printer
+// that was removed and added again counts its versions anew: the time of the
+// last report tells it from the one before.
 type documents struct {
 	mu   sync.RWMutex
 	byID map[int]document
@@ -31,7 +35,7 @@ func (d *documents) of(s printer.Snapshot) (document, error) {
 	d.mu.RLock()
 	doc, ok := d.byID[s.Config.ID]
 	d.mu.RUnlock()
-	if ok && doc.version == s.Version {
+	if ok && doc.version == s.Version && doc.at.Equal(s.At) {
 		return doc, nil
 	}
 	text, err := json.Marshal(status(s))
@@ -40,15 +44,12 @@ func (d *documents) of(s printer.Snapshot) (document, error) {
 	}
 	h := fnv.New64a()
 	h.Write(text)
-	doc = document{version: s.Version, etag: fmt.Sprintf(`"%x"`, h.Sum64()), text: text}
+	doc = document{version: s.Version, at: s.At, etag: fmt.Sprintf(`"%x"`, h.Sum64()), text: text}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byID == nil {
 		d.byID = map[int]document{}
 	}
-	// A slower request may hold an older snapshot; the newest stays.
-	if old, ok := d.byID[s.Config.ID]; !ok || old.version < s.Version {
-		d.byID[s.Config.ID] = doc
-	}
+	d.byID[s.Config.ID] = doc // of a slower request it may be an older one, which the next replaces
 	return doc, nil
 }

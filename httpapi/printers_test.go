@@ -173,6 +173,34 @@ func TestStatus_IsEncodedAnewOnlyWhenItChanged(t *testing.T) {
 	}
 }
 
+func TestStatus_OfAPrinterThatIsAddedAgain(t *testing.T) {
+	f := newFixture(t)
+	key := f.reader()
+	f.get("/api/v1/printers/1/status", key)
+	f.fleet.set(1, func(s *printer.Snapshot) {
+		*s = printer.Snapshot{Config: s.Config, At: s.At.Add(1), Version: s.Version - 1} // and one more by set
+	})
+	if got := f.get("/api/v1/printers/1/status", key); !strings.Contains(got.body, `"activity":"offline"`) {
+		t.Errorf("the picture from before the removal is shown: %.300s", got.body)
+	}
+}
+
+func TestStatus_HoldsAgainstNumbersThatCannotBe(t *testing.T) {
+	f := newFixture(t)
+	f.fleet.set(1, func(s *printer.Snapshot) {
+		s.State.Caps.Nozzles = 7
+		s.State.Job.RemainingSeconds = printer.Some(1 << 62)
+	})
+	var doc struct {
+		FinishAt string `json:"finish_at"`
+		Nozzles  []any  `json:"nozzles"`
+	}
+	got := f.get("/api/v1/printers/1/status", f.reader())
+	if err := json.Unmarshal([]byte(got.body), &doc); err != nil || len(doc.Nozzles) != 2 || doc.FinishAt < "2026" {
+		t.Errorf("status %d, %d nozzles, finish at %q: %v", got.code, len(doc.Nozzles), doc.FinishAt, err)
+	}
+}
+
 func TestAPI_KeysOfSomePrintersSeeOnlyThose(t *testing.T) {
 	f := newFixture(t)
 	key := f.key([]string{"read"}, 2)

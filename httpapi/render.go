@@ -53,6 +53,9 @@ func word(s printer.State) string {
 	}
 }
 
+// maxLeft bounds the time left, in seconds, so that the end stays a time.
+const maxLeft = 1e8
+
 func job(doc *Status, s printer.Snapshot) {
 	j := s.State.Job
 	doc.Progress, doc.LayerNum, doc.TotalLayers = known(j.Progress), known(j.Layer), known(j.TotalLayers)
@@ -63,7 +66,7 @@ func job(doc *Status, s printer.Snapshot) {
 		minutes := (left.Value + 59) / 60
 		doc.RemainingTime = &minutes
 		if s.State.Activity.Active() && !s.At.IsZero() {
-			doc.FinishAt = moment(s.At.Add(time.Duration(left.Value) * time.Second))
+			doc.FinishAt = moment(s.At.Add(time.Duration(min(left.Value, maxLeft)) * time.Second))
 		}
 	}
 	if s.State.Activity.Active() {
@@ -167,7 +170,7 @@ func machine(doc *Status, s printer.State) {
 		doc.StgCur = &none
 	}
 	doc.NozzleRack, doc.Nozzles, doc.ActiveExtruder = []Nozzle{}, []Nozzle{}, known(s.ActiveNozzle)
-	for i := range max(1, s.Caps.Nozzles) {
+	for i := range min(max(1, s.Caps.Nozzles), len(s.Nozzles)) {
 		n := Nozzle{NozzleType: s.Nozzles[i].Type}
 		if d := s.Nozzles[i].Diameter; d.Known {
 			n.NozzleDiameter = strconv.FormatFloat(d.Value, 'f', -1, 64)
