@@ -1,7 +1,9 @@
 package settings
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"strings"
 
 	"github.com/printwire/printwire/secret"
@@ -17,6 +19,10 @@ func (s Settings) Files(read func(path string) ([]byte, error)) (Settings, error
 			return value
 		}
 		data, err := read(value)
+		// The name may be a key that somebody pasted without its first line.
+		if named := (*fs.PathError)(nil); errors.As(err, &named) {
+			err = named.Err
+		}
 		switch {
 		case err != nil:
 			problems = append(problems, Problem{Field: field, Message: fmt.Sprintf("the file cannot be read: %v", err)})

@@ -3,6 +3,7 @@ package settings_test
 import (
 	"encoding/json"
 	"errors"
+	"os"
 	"fmt"
 	"log/slog"
 	"reflect"
@@ -296,6 +297,15 @@ func TestSettings_Files(t *testing.T) {
 		return []byte("nothing"), nil
 	})
 	if lines := problems(t, err); len(lines) != 2 || !strings.Contains(lines[0], "mqtt.external.ca: the file cannot be read") || !strings.Contains(lines[1], "printers[0].roots: the file is not in PEM form") {
+		t.Errorf("problems are %v", lines)
+	}
+}
+
+func TestSettings_Files_DoesNotRepeatAKeyThatWasTakenForAFile(t *testing.T) {
+	s := settings.Default()
+	s.MQTT.Key = "MIGHcanary"
+	_, err := s.Files(os.ReadFile)
+	if lines := problems(t, err); len(lines) != 1 || !strings.Contains(lines[0], "mqtt.key: the file cannot be read") || strings.Contains(err.Error(), "canary") {
 		t.Errorf("problems are %v", lines)
 	}
 }
