@@ -3,9 +3,9 @@ package settings_test
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"fmt"
 	"log/slog"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
