@@ -46,7 +46,7 @@ func TestBenchFloorChild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	context.AfterFunc(ctx, func() { _ = listener.Close() })
+	context.AfterFunc(ctx, func() { _ = listener.Close() }) // owner: the process, which ends with the test
 	f := &floor{}
 	for _, p := range plan.Printers {
 		go func() { // owner: the process, which ends with the test
