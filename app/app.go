@@ -12,8 +12,6 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -137,7 +135,7 @@ func (a *App) identify(context.Context) error {
 func (a *App) openAuth(context.Context) error {
 	users := make([]auth.User, 0, len(a.settings.MQTT.Users))
 	for _, u := range a.settings.MQTT.Users {
-		users = append(users, auth.User{Name: u.Name, Password: u.Password, Topics: topics(u.Topics)})
+		users = append(users, auth.User{Name: u.Name, Password: u.Password, Topics: topics(u)})
 	}
 	a.auth = auth.New(auth.Options{
 		Store: a.store.KV("auth"), Log: a.log, Now: a.now, NewID: a.newID, Users: users,
@@ -150,22 +148,13 @@ func (a *App) openAuth(context.Context) error {
 	return nil
 }
 
-// topics are the rules that a login's filters in the settings stand for: each
-// for both directions, or for what the word before it says; nil for none.
-func topics(filters []string) []auth.TopicRule {
+// topics are a login's rules as auth takes them; nil for none.
+func topics(u settings.User) []auth.TopicRule {
 	var rules []auth.TopicRule
-	for _, text := range filters {
-		rule := auth.TopicRule{Filter: text, Access: auth.ReadWriteTopic}
-		if word, filter, ok := strings.Cut(text, " "); ok && slices.Contains(accesses(), auth.Access(word)) {
-			rule = auth.TopicRule{Filter: strings.TrimSpace(filter), Access: auth.Access(word)}
-		}
-		rules = append(rules, rule)
+	for _, r := range u.Rules() {
+		rules = append(rules, auth.TopicRule{Filter: r.Filter, Access: auth.Access(r.Access)})
 	}
 	return rules
-}
-
-func accesses() []auth.Access {
-	return []auth.Access{auth.ReadTopic, auth.WriteTopic, auth.ReadWriteTopic, auth.DenyWriteTopic, auth.DenyTopic}
 }
 
 // serial is the serial of a printer id.
