@@ -3,7 +3,11 @@
 // Reveal gives it out. It does not encrypt.
 package secret
 
-import "log/slog"
+import (
+	"fmt"
+	"io"
+	"log/slog"
+)
 
 // mask is what is shown in place of a secret.
 const mask = "***"
@@ -22,8 +26,9 @@ func (t Text) String() string {
 	return mask
 }
 
-// GoString is String, so that %#v shows nothing either.
-func (t Text) GoString() string { return t.String() }
+// Format is String for every verb, also one that does not fit a text: the fmt
+// package shows the bare value then.
+func (t Text) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, t.String()) }
 
 // MarshalText is String: JSON, YAML and text encoders show nothing.
 func (t Text) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
