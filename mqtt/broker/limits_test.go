@@ -146,3 +146,21 @@ func TestBroker_a_will_needs_the_right_when_it_goes_out(t *testing.T) {
 		t.Errorf("got %+v, want the will denied", r.Stats())
 	}
 }
+
+func TestBroker_the_will_of_a_client_that_crashed_is_still_its_own(t *testing.T) {
+	r := start(t, func(o *Options) { o.RetainedTopics = 1 })
+	watch := r.join(login("watch"))
+	watch.Subscribe("wills/#")
+	for i := range 3 {
+		topic := fmt.Sprint("wills/", i)
+		l := login5("crash")
+		l.Will = &m.Will{Topic: topic, Payload: "gone", Retain: true}
+		p := r.join(l)
+		p.SendBytes(crash)
+		p.ExpectClosed(5 * time.Second)
+		watch.ExpectMessage(topic, "gone")
+	}
+	if n := r.Stats().Retained; n != 1 || r.retained.users["anna"].topics != 1 {
+		t.Errorf("%d are retained, %+v; want one, of its user", n, r.retained.users)
+	}
+}

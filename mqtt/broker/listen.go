@@ -245,7 +245,8 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 }
 
 // rescue ends one connection instead of the process. The will of its client, if
-// any, is sent here because the library does not get to it.
+// any, is sent here because the library does not get to it: as a publish of the
+// client, with its rights and limits.
 func (b *Broker) rescue(c *conn) {
 	if !b.guards.recover {
 		return
@@ -260,10 +261,10 @@ func (b *Broker) rescue(c *conn) {
 	if c.client == nil || !c.established || c.client.Properties.Will.Flag != 1 {
 		return
 	}
-	w := c.client.Properties.Will
-	if err := b.Publish(w.TopicName, w.Payload, w.Retain); err == nil {
-		b.dispatch(c, packets.Packet{TopicName: w.TopicName, Payload: w.Payload})
-	}
+	w, _ := (&hook{b: b}).OnWill(c.client, c.client.Properties.Will)
+	_ = b.server.InjectPacket(c.client, packets.Packet{
+		FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: w.Retain}, TopicName: w.TopicName, Payload: w.Payload,
+	})
 }
 
 func (b *Broker) track(c *conn) bool {
