@@ -102,9 +102,13 @@ func (a *App) outside(e settings.External) (*client.Bus, error) {
 // gate lets auth decide about logins at the broker.
 type gate struct{ auth *auth.Auth }
 
-// Login asks auth.
+// Login asks auth. Whoever has to wait is not told that the password is wrong:
+// some clients never come again after that.
 func (g gate) Login(l broker.Login) (broker.Grant, error) {
 	grant, err := g.auth.MQTT(l.User, l.Password, l.Client, l.Remote)
+	if auth.ReasonOf(err) == auth.Limited {
+		err = fault.New(fault.Offline, "too many failed logins from this address")
+	}
 	return broker.Grant{Name: grant.Name, Read: grant.Read, Write: grant.Write}, err
 }
 
