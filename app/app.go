@@ -96,6 +96,9 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 		return nil, fmt.Errorf("making the data folder: %w", err)
 	}
 	path := filepath.Join(a.data, databaseName)
+	if err := a.restoreSnapshot(path); err != nil {
+		return nil, err
+	}
 	if a.store, err = storage.Open(ctx, storage.Options{Path: path, Log: a.log, Now: a.now}); err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -308,6 +309,33 @@ func TestApp_AutoOffersItsBrokerToHomeAssistant(t *testing.T) {
 		}
 	case <-time.After(10 * time.Second):
 		t.Fatal("no offer within 10 s")
+	}
+}
+
+func TestApp_ABackupOfHomeAssistantHoldsTheSnapshot(t *testing.T) {
+	server := httptest.NewServer(&supervisor{offered: make(chan map[string]any, 2)})
+	defer server.Close()
+	o := options(local(), t.TempDir())
+	o.Token, o.SupervisorURL = "token", server.URL
+	first := begin(t, o)
+	login, err := first.app.MQTTLogin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.stop(); err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := os.ReadFile(filepath.Join(o.Data, "printwire.snapshot"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Data = t.TempDir()
+	if err := os.WriteFile(filepath.Join(o.Data, "printwire.snapshot"), snapshot, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	restored, err := begin(t, o).app.MQTTLogin()
+	if err != nil || restored != login {
+		t.Errorf("after a restore the login is another (%v)", err)
 	}
 }
 

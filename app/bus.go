@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -117,20 +118,14 @@ func (g gate) Login(l broker.Login) (broker.Grant, error) {
 // message can go round in circles.
 type pair struct{ first, second mqtt.Bus }
 
-// Publish publishes on both.
+// Publish publishes on both; what fails on one does not keep the other from it.
 func (p pair) Publish(topic string, payload []byte, retain bool) error {
-	if err := p.first.Publish(topic, payload, retain); err != nil {
-		return err
-	}
-	return p.second.Publish(topic, payload, retain)
+	return errors.Join(p.first.Publish(topic, payload, retain), p.second.Publish(topic, payload, retain))
 }
 
 // Clear clears on both.
 func (p pair) Clear(topics ...string) error {
-	if err := p.first.Clear(topics...); err != nil {
-		return err
-	}
-	return p.second.Clear(topics...)
+	return errors.Join(p.first.Clear(topics...), p.second.Clear(topics...))
 }
 
 // Subscribe subscribes on both.

@@ -38,7 +38,11 @@ func (a *App) Run(ctx context.Context, ready func(Ready)) error {
 		}
 	}
 	a.log.Info("stopping")
-	return errors.Join(err, parts.stop(stopLimit), a.store.Close())
+	err = errors.Join(err, parts.stop(stopLimit))
+	if a.supervisor != nil {
+		err = errors.Join(err, a.writeSnapshot(context.WithoutCancel(ctx)))
+	}
+	return errors.Join(err, a.store.Close())
 }
 
 // start opens what can fail for reasons outside, then starts the parts from

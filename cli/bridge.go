@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -13,23 +14,33 @@ import (
 // backupCmd writes a consistent copy of the database.
 type backupCmd struct {
 	dataFlag
-	File string `arg:"" help:"File to write; it must not exist."`
+	File    string `arg:"" help:"File to write; it must not exist."`
+	Replace bool   `help:"Replace the file when it exists, once the new one is complete."`
 }
 
 // Run copies the running bridge's database to a file.
 func (c backupCmd) Run(ctx context.Context, env Env) (err error) {
-	file, err := os.OpenFile(c.File, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	path := c.File
+	if c.Replace {
+		path += ".part"
+		_ = os.Remove(path) // what a backup that was cut off has left
+	}
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
 	if err != nil {
 		return fmt.Errorf("creating the backup: %w", err)
 	}
-	defer func() {
-		if closed := file.Close(); err == nil {
-			err = closed
-		}
-		if err != nil {
-			_ = os.Remove(c.File)
-		}
-	}()
+	err = errors.Join(c.copy(ctx, env, file), file.Close())
+	if err == nil && c.Replace {
+		err = os.Rename(path, c.File)
+	}
+	if err != nil {
+		_ = os.Remove(path)
+	}
+	return err
+}
+
+// copy writes the running bridge's database to a file, to the disk.
+func (c backupCmd) copy(ctx context.Context, env Env, file *os.File) error {
 	body, err := c.open(ctx, env, http.MethodGet, "/backup", nil)
 	if err != nil {
 		return err
