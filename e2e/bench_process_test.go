@@ -18,8 +18,12 @@ import (
 // clockTicks is how many ticks a second /proc counts in (USER_HZ; 100 on Linux).
 const clockTicks = 100
 
-// stripped builds the program as it is shipped, once per test process.
+// stripped builds the program as it is shipped, once per test process, or takes
+// the one that PRINTWIRE_BENCH_PROGRAM names.
 var stripped = sync.OnceValues(func() (string, error) {
+	if path := os.Getenv("PRINTWIRE_BENCH_PROGRAM"); path != "" {
+		return path, nil
+	}
 	folder, err := os.MkdirTemp("", "printwire-bench-")
 	if err != nil {
 		return "", err
