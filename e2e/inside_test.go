@@ -105,16 +105,22 @@ func (in *inside) value(topic string) string {
 // until waits until a topic has a value.
 func (in *inside) until(topic, want string) {
 	in.t.Helper()
+	in.wait(topic, func(got string) bool { return got == want })
+}
+
+// wait waits until a topic has a value that is right.
+func (in *inside) wait(topic string, right func(string) bool) {
+	in.t.Helper()
 	deadline := time.After(20 * time.Second)
 	for {
 		got := in.value(topic)
-		if got == want {
+		if right(got) {
 			return
 		}
 		select {
 		case <-in.changed:
 		case <-deadline:
-			in.t.Fatalf("%s is %q, want %q", topic, got, want)
+			in.t.Fatalf("%s is %q", topic, got)
 		}
 	}
 }

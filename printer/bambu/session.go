@@ -46,7 +46,7 @@ type session struct {
 
 func newSession(d *Driver, desk *desk, start printer.Start, emit func(printer.Update)) *session {
 	s := &session{d: d, desk: desk, emit: emit, doc: newDocument(), state: start.State, gap: true}
-	s.log = logger{d.log}
+	s.log = logger{Logger: d.log, warned: map[string]time.Time{}}
 	s.cycle = lifecycle{
 		grace: d.grace, newID: d.newID,
 		errorFault: func(code uint32) printer.Fault { return faultOfError(code, s.state.Model) },
@@ -152,14 +152,14 @@ func (s *session) drain() {
 // read takes one payload.
 func (s *session) read(payload []byte, now time.Time) {
 	if s.net.link.overflow.Swap(false) {
-		s.log.Warn("reports came faster than they were read; asking for a full one")
+		s.log.warnHourly(now, "overflow", "reports came faster than they were read; asking for a full one")
 		s.doc, s.gap, s.complete = newDocument(), true, false
 		s.askAll(now, overflowPause)
 	}
 	m, err := s.doc.apply(payload)
 	s.net.alive(now)
 	if err != nil {
-		s.log.Warn("report refused", "error", err, "bytes", len(payload))
+		s.log.warnHourly(now, err.Error(), "report refused", "error", err, "bytes", len(payload))
 		return
 	}
 	switch m.Kind {

@@ -10,8 +10,26 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
-// logger is the session's log. Its own type keeps the fields of session short.
-type logger struct{ *slog.Logger }
+// quietTime is how long a warning of one kind is not repeated as one: what a
+// printer sends wrong it often sends with every report.
+const quietTime = time.Hour
+
+// logger is the session's log.
+type logger struct {
+	*slog.Logger
+	// warned is when there was a warning of a kind.
+	warned map[string]time.Time
+}
+
+// warnHourly warns once per kind and hour, and is at level debug otherwise.
+// There are few kinds, so that warned stays small.
+func (l logger) warnHourly(now time.Time, kind, msg string, args ...any) {
+	level := slog.LevelDebug
+	if last, ok := l.warned[kind]; !ok || now.Sub(last) >= quietTime {
+		l.warned[kind], level = now, slog.LevelWarn
+	}
+	l.Log(context.Background(), level, msg, args...)
+}
 
 // Reasons for which the session itself ends a link.
 var (
