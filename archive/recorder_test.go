@@ -1,66 +1,17 @@
 package archive_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
 	"github.com/printwire/printwire/archive"
-	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
 	"github.com/printwire/printwire/printer"
 )
-
-// shelf is a store in memory.
-type shelf struct {
-	cursor  uint64
-	records map[string]archive.Record
-	applied int
-	fail    error
-}
-
-func (s *shelf) Cursor(context.Context) (uint64, error) { return s.cursor, s.fail }
-
-func (s *shelf) Job(_ context.Context, id string) (archive.Record, error) {
-	if s.fail != nil {
-		return archive.Record{}, s.fail
-	}
-	r, ok := s.records[id]
-	if !ok {
-		return r, fault.New(fault.NotFound, "no job %s", id)
-	}
-	return r, nil
-}
-
-func (s *shelf) Jobs(_ context.Context, limit int) ([]archive.Record, error) {
-	list := slices.SortedFunc(maps.Values(s.records), func(a, b archive.Record) int { return -strings.Compare(a.Job, b.Job) })
-	if limit > 0 {
-		list = list[:min(limit, len(list))]
-	}
-	return list, s.fail
-}
-
-func (s *shelf) Apply(_ context.Context, upTo uint64, records []archive.Record) error {
-	if s.fail != nil {
-		return s.fail
-	}
-	if upTo <= s.cursor {
-		return nil
-	}
-	s.cursor, s.applied = upTo, s.applied+1
-	for _, r := range records {
-		s.records[r.Job] = r
-	}
-	return nil
-}
-
-func newShelf() *shelf { return &shelf{records: map[string]archive.Record{}} }
 
 var start = time.Date(2026, 5, 6, 7, 0, 0, 0, time.UTC)
 
@@ -95,12 +46,12 @@ func TestRecorder_Apply(t *testing.T) {
 		`print_started J4 nonsense`,
 	)
 	at := func(i int) time.Time { return start.Add(time.Duration(i) * time.Minute) }
-	n := func(v int) *int { return &v }
+	n := printer.Some[int]
 	want := []archive.Record{
-		{Job: "J4", Start: at(9)},
-		{Job: "J3", Name: "found", Start: at(6), End: at(8), Result: printer.Interrupted, Reason: "user", Progress: n(60)},
-		{Job: "J2", Name: "two", Start: at(5), End: at(6), Result: printer.Success, Progress: n(100)},
-		{Job: "J1", Name: "cube", File: "cube.3mf", Start: at(1), End: at(4), Result: printer.Failure, Reason: "jam", Code: "0300", Progress: n(31)},
+		{ID: 4, Job: "J4", Created: at(9), Updated: at(9), Start: at(9)},
+		{ID: 3, Job: "J3", Name: "found", Created: at(7), Updated: at(8), Start: at(6), End: at(8), DurationSeconds: n(120), Result: printer.Interrupted, Reason: "user", Progress: n(60)},
+		{ID: 2, Job: "J2", Name: "two", Created: at(5), Updated: at(6), Start: at(5), End: at(6), DurationSeconds: n(60), Result: printer.Success, Progress: n(100)},
+		{ID: 1, Job: "J1", Name: "cube", File: "cube.3mf", Created: at(1), Updated: at(4), Start: at(1), End: at(4), DurationSeconds: n(180), Pauses: 1, PausedSeconds: 60, Result: printer.Failure, Reason: "jam", Code: "0300", Progress: n(31)},
 	}
 	for i := range want {
 		want[i].PrinterID, want[i].Serial, want[i].Printer = 3, "S", "P"
@@ -114,7 +65,8 @@ func TestRecorder_Apply(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := r.List(t.Context(), 0)
+		page, err := r.Page(t.Context(), archive.Query{})
+		got := page.Records
 		if err != nil || show(got) != show(want) {
 			t.Errorf("in batches of %d:\n%s (%v)\nwant\n%s", size, show(got), err, show(want))
 		}
@@ -146,7 +98,8 @@ func TestRecorder_RepeatsAndFailures(t *testing.T) {
 	if err := r.Apply(t.Context(), nil, 0); err != nil || s.applied != 1 || len(s.records) != 1 {
 		t.Errorf("applied %d times, %d records (%v)", s.applied, len(s.records), err)
 	}
-	if list, _ := r.List(t.Context(), 1); len(list) != 1 || list[0].Result != printer.Success {
+	page, _ := r.Page(t.Context(), archive.Query{Limit: 1})
+	if list := page.Records; len(list) != 1 || list[0].Result != printer.Success {
 		t.Errorf("list is %+v", list)
 	}
 	if r.Name() != "archive" {
@@ -164,7 +117,7 @@ func TestRecorder_EveryEndIsInTheJournal(t *testing.T) {
 		if err := archive.New(s).Apply(t.Context(), story(name+` J {}`), 0); err != nil {
 			t.Fatal(err)
 		}
-		if ended := s.records["J"].Result != ""; !rows[name] || ended != (name != "print_started") {
+		if ended := s.records[1].Result != ""; !rows[name] || ended != (name != "print_started") {
 			t.Errorf("%s: in the journal %v, ends a job %v", name, rows[name], ended)
 		}
 	}

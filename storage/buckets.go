@@ -15,6 +15,10 @@ const (
 	bucketCursors  bucket = "cursors"
 	bucketJobs     bucket = "jobs"
 	bucketValues   bucket = "values"
+
+	bucketArchive   bucket = "archive"
+	bucketSummaries bucket = "summaries"
+	bucketSamples   bucket = "samples"
 )
 
 // bucketRow is one row of the table of buckets.
@@ -36,7 +40,10 @@ func buckets() []bucketRow {
 		{bucketRecords, 1, "printer id → last state and memory"},
 		{bucketJournal, 1, "sequence number → event"},
 		{bucketCursors, 1, "follower → last sequence number that it is done with"},
-		{bucketJobs, 1, "job id → job record"},
+		{bucketJobs, 2, "job id → record number, and when it was deleted; version 1 had the record here"},
+		{bucketArchive, 1, "record number → record of a job"},
+		{bucketSummaries, 1, "record number → the record's summary, packed"},
+		{bucketSamples, 1, "record number and part → samples of the job, packed"},
 		{bucketValues, 0, "other parts' own buckets of keys and values"},
 	}
 }
@@ -55,5 +62,5 @@ func (b bucket) version() byte {
 func (b bucket) in(tx *bbolt.Tx) *bbolt.Bucket { return tx.Bucket([]byte(b)) }
 
 // format is the version of the file as a whole. A file with a higher one was
-// written by a newer program and is refused.
-const format = 1
+// written by a newer program and is refused. Format 2 numbers the job records.
+const format = 2

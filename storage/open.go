@@ -141,7 +141,8 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 }
 
-// prepare makes missing buckets and learns the last sequence number.
+// prepare makes missing buckets, brings an older file to this program's format,
+// and learns the last sequence number.
 func (s *Store) prepare() error {
 	missing := false
 	err := s.db.View(func(tx *bbolt.Tx) error {
@@ -156,10 +157,27 @@ func (s *Store) prepare() error {
 	if err != nil {
 		return err
 	}
+	if err := s.modernize(); err != nil {
+		return fmt.Errorf("migrating: %w", err)
+	}
 	return s.db.View(func(tx *bbolt.Tx) error {
 		s.last.Store(bucketJournal.in(tx).Sequence())
 		return nil
 	})
+}
+
+// modernize brings an older file to this program's format in one transaction.
+func (s *Store) modernize() error {
+	old := false
+	err := s.db.View(func(tx *bbolt.Tx) (err error) {
+		old, err = outdated(tx)
+		return err
+	})
+	if err != nil || !old {
+		return err
+	}
+	s.log.Info("bringing the database to this program's format", "format", format)
+	return s.db.Update(migrate)
 }
 
 func makeBuckets(tx *bbolt.Tx) error {
