@@ -253,7 +253,6 @@ type watch struct {
 	messages int
 	values   int
 	partial  int
-	bad      error
 }
 
 // read takes messages until the connection ends.

@@ -77,16 +77,6 @@ func (p *peer) message() (topic, payload []byte, err error) {
 	}
 }
 
-// publish sends a publication at QoS 0.
-func (p *peer) publish(topic string, payload []byte, retain bool) error {
-	head := byte(0x30)
-	if retain {
-		head |= 1
-	}
-	_, err := p.conn.Write(frame(head, append(appendText(nil, topic), payload...)))
-	return err
-}
-
 func appendText(dst []byte, text string) []byte {
 	return append(binary.BigEndian.AppendUint16(dst, uint16(len(text))), text...)
 }

@@ -30,7 +30,7 @@ func TestText_IsNeverShown(t *testing.T) {
 	}
 	var log bytes.Buffer
 	for _, handler := range []slog.Handler{slog.NewTextHandler(&log, nil), slog.NewJSONHandler(&log, nil)} {
-		slog.New(handler).Info("login", "code", text, "holder", h, slog.Any("list", []secret.Text{text}))
+		slog.New(handler).Info("login", "code", text, "holder", h, "list", []secret.Text{text})
 	}
 	shown = append(shown, string(encoded), log.String(), fmt.Sprint(text), fmt.Errorf("with %v", text).Error())
 	for _, s := range shown {

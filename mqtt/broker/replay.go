@@ -47,8 +47,7 @@ func (c *conn) resumeWrites() {
 // awaitTurn is called by the write loop before each message.
 func (c *conn) awaitTurn() {
 	c.hold.Lock()
-	//lint:ignore SA2001 only the wait matters
-	c.hold.Unlock()
+	defer c.hold.Unlock() // only the wait matters
 }
 
 // snapshot reads what is retained for the filters of c, or what became of it

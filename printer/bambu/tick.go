@@ -28,7 +28,7 @@ func (l logger) warnHourly(now time.Time, kind, msg string, args ...any) {
 	if last, ok := l.warned[kind]; !ok || now.Sub(last) >= quietTime {
 		l.warned[kind], level = now, slog.LevelWarn
 	}
-	l.Log(context.Background(), level, msg, args...)
+	l.Log(context.Background(), level, msg, args...) //nolint:sloglint // the callers give constants
 }
 
 // Reasons for which the session itself ends a link.
