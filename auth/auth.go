@@ -3,15 +3,16 @@ package auth
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"errors"
 	"io"
 	"log/slog"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/secret"
 )
 
 // Store is where keys and users are kept. Put is one transaction; a nil value deletes.
@@ -31,6 +32,19 @@ type Options struct {
 	// NewID makes a ULID.
 	NewID  func() string
 	Random io.Reader // crypto/rand
+
+	// Audit and Failures are shared with others that judge credentials; own
+	// ones are made when they are missing.
+	Audit    *Audit
+	Failures *Limiter
+	// Tokens are OAuth's access tokens; without them there are none.
+	Tokens Tokens
+	// OwnerCeiling is how often all keys of one owner may ask in a minute,
+	// beside their plans: 1,000; less than 0 is without an end.
+	OwnerCeiling int
+	// Person asks somebody else, such as Home Assistant, whether a name and a
+	// password belong together, and who that is. fault.Denied: they do not.
+	Person func(ctx context.Context, name string, password secret.Text) (Identity, error)
 
 	// AllowAdminKeys lets keys hold admin and the scopes that go with it.
 	AllowAdminKeys bool
@@ -54,13 +68,18 @@ const flushEvery = time.Minute
 
 // Auth answers who is asking. Make it with New, Load it before it is asked.
 type Auth struct {
-	o        Options
-	failures *Limiter
+	o     Options
+	audit *Audit
 
-	// index is by the digest of a key and never changed, only replaced.
-	index atomic.Pointer[map[[sha256.Size]byte]*entry]
-	mu    sync.Mutex // of every change of keys and users
-	kick  chan struct{}
+	keys   atomic.Pointer[index]
+	owners atomic.Pointer[map[string]Owner]
+	mu     sync.Mutex // of every change of keys, owners and users; before the audit's
+	kick   chan struct{}
+
+	rates     *Rates // of keys
+	addresses *Rates
+	tickets   tickets
+	people    people
 
 	users  atomic.Pointer[map[string]*account]
 	proofs proofs
@@ -85,8 +104,23 @@ func New(o Options) *Auth {
 		o.DiscoveryPrefix = "homeassistant"
 	}
 	o.Log = o.Log.With("component", "auth")
-	a := &Auth{o: o, failures: NewLimiter(o.Now), kick: make(chan struct{}, 1), hasher: make(chan struct{}, 1)}
-	a.index.Store(&map[[sha256.Size]byte]*entry{})
+	if o.Failures == nil {
+		o.Failures = NewLimiter(o.Now)
+	}
+	if o.Audit == nil {
+		o.Audit = NewAudit(o.Store, o.Now)
+	}
+	if o.OwnerCeiling == 0 {
+		o.OwnerCeiling = ownerLimit
+	}
+	a := &Auth{
+		o: o, audit: o.Audit, kick: make(chan struct{}, 1), hasher: make(chan struct{}, 1),
+		rates: NewRates(o.Now), addresses: NewRates(o.Now),
+	}
+	a.audit.hurry = a.hurry
+	a.o.Failures.full = a.badAddress
+	a.keys.Store(newIndex())
+	a.owners.Store(&map[string]Owner{})
 	a.users.Store(&map[string]*account{})
 	return a
 }
@@ -99,7 +133,37 @@ func (a *Auth) Load() error {
 	if a.o.Store == nil || a.o.NewID == nil {
 		return fault.New(fault.Internal, "auth needs a store and a source of ids")
 	}
-	return errors.Join(a.loadKeys(), a.loadUsers())
+	if err := a.loadOwners(); err != nil {
+		return err // without them keys would open too much
+	}
+	return errors.Join(a.audit.Load(), a.loadKeys(), a.loadUsers(), a.loadAdmin())
+}
+
+// Audit is the record of what was done.
+func (a *Auth) Audit() *Audit { return a.audit }
+
+// Take asks for one request of a class, under the plan of who asks.
+func (a *Auth) Take(id Identity, class Class) Rate {
+	owner := id.Owner
+	if id.KeyID == "" {
+		owner = ""
+	}
+	return a.rates.Take(id.Subject(), id.plan, class, owner, max(0, a.o.OwnerCeiling))
+}
+
+// TakeAddress asks for one request of an address, or of the /64 of an IPv6
+// one, on the routes that ask for no credential. What is no address passes.
+func (a *Auth) TakeAddress(remote string) Rate {
+	address, ok := limitAddress(remote)
+	if !ok {
+		return Rate{OK: true}
+	}
+	return a.addresses.take(who{address: address}, Plan{Read: addressLimit}, ReadClass, "", 0)
+}
+
+// badAddress notes an address whose failures became too many.
+func (a *Auth) badAddress(address netip.Addr) {
+	a.audit.Record(AuditEntry{Act: BadCredentials, From: address.String(), Detail: "too many failed attempts"})
 }
 
 // Run keeps the records of use until ctx ends: a flush each minute, on the
@@ -118,6 +182,7 @@ func (a *Auth) Run(ctx context.Context) error {
 		case <-tick.C:
 			a.report(a.flush())
 			a.report(a.sweep())
+			a.forgetOld()
 			now := a.o.Now()
 			a.endExpired(last, now)
 			last = now

@@ -33,10 +33,8 @@ func (a *Auth) MQTT(user string, password secret.Text, client, remote string) (M
 	if u != nil && (samePlain(u.plain, password) || u.plain == "" && a.proofs.knows(user, password, now)) {
 		return u.grant(), nil
 	}
-	if wait, limited := a.failures.Blocked(remote); limited {
-		r := refuse(Limited)
-		r.RetryAfter = wait
-		return MQTTGrant{}, r
+	if wait, limited := a.o.Failures.Blocked(remote); limited {
+		return MQTTGrant{}, limitedFor(wait)
 	}
 	hash := nobody() // an unknown name takes as long as a known one
 	if u != nil && u.plain == "" {
@@ -64,21 +62,26 @@ func (u *account) grant() MQTTGrant {
 
 // mqttKey is the login with an API key.
 func (a *Auth) mqttKey(key secret.Text, client, remote string) (MQTTGrant, error) {
-	e, reason := a.lookup(key)
+	c := Credential{Text: key, Remote: remote, Agent: "mqtt " + client}
+	s, reason := a.lookup(c)
 	if reason != "" {
 		return MQTTGrant{}, a.refused(reason, remote)
 	}
+	e := s.e
 	if !e.id.Has(MQTTSubscribe) && !e.id.Has(MQTTPublish) {
 		return MQTTGrant{}, e.id.Require(MQTTSubscribe)
 	}
-	a.used(e, Credential{Text: key, Remote: remote, Agent: "mqtt " + client})
+	a.used(e, c)
 	rules := a.keyRules(e.id)
 	return MQTTGrant{
 		Name:  e.id.KeyID,
-		Read:  func(topic string) bool { return !e.revoked.Load() && mayRead(rules, topic) },
-		Write: func(topic string) bool { return !e.revoked.Load() && mayWrite(rules, topic) },
+		Read:  func(topic string) bool { return e.stands() && mayRead(rules, topic) },
+		Write: func(topic string) bool { return e.stands() && mayWrite(rules, topic) },
 	}, nil
 }
+
+// stands tells whether what was granted at login still holds.
+func (e *entry) stands() bool { return !e.revoked.Load() && !e.replaced.Load() }
 
 // keyRules are the topics of a key: those of the bridge and of its printers,
 // and commands as far as its scopes do the same elsewhere.

@@ -8,22 +8,54 @@ import (
 // Identity is who asked, and what they may do. It is a value; its zero value
 // may nothing.
 type Identity struct {
-	// KeyID is the id of the key, "" for a person.
+	// KeyID is the id of the key, or of the grant that an access token belongs
+	// to; "" for a person. Options.Revoked names it when it ends or changes.
 	KeyID string
 	Name  string
 	Owner string
+	// Client is the OAuth client of an access token.
+	Client string
 	// Test: a test key, for which nothing is really done.
 	Test    bool
 	Expires time.Time
+	// Rotated and Sunset are set when an old secret answered: when it was
+	// replaced, and until when it answers.
+	Rotated, Sunset time.Time
 
 	scopes   []Scope
 	printers []int // nil: all
+	plan     Plan
+	lost     []Scope // what the key holds and its owner does not
 }
 
 // NewIdentity is an identity that is not a key's: a person at the ingress, the
 // command line, a test. printers nil means all.
 func NewIdentity(name string, scopes []Scope, printers []int) Identity {
 	return Identity{Name: name, scopes: ordered(scopes), printers: slices.Clone(printers)}
+}
+
+// WithPlan is the same identity with limits. One without a name has none, as
+// an identity of NewIdentity has not.
+func (i Identity) WithPlan(p Plan) Identity {
+	i.plan = p
+	return i
+}
+
+// Plan is how often the asker may ask.
+func (i Identity) Plan() Plan { return i.plan }
+
+// Subject names the asker: what is counted and cut off together.
+func (i Identity) Subject() string {
+	if i.KeyID != "" {
+		return i.KeyID
+	}
+	return "person:" + i.Owner
+}
+
+// Manages tells whether the asker may change, rotate and revoke a key: one of
+// its own owner, or any for an administrator.
+func (i Identity) Manages(k Key) bool {
+	return i.Has(Admin) || i.Has(KeysWrite) && k.Owner != "" && k.Owner == i.Owner
 }
 
 // Has tells whether the scope is held; admin holds every scope.
@@ -65,5 +97,8 @@ func (i Identity) Require(s Scope) error {
 	}
 	r := refuse(Forbidden)
 	r.cause = r.cause.WithHint("needs the scope %s", s)
+	if slices.Contains(i.lost, s) {
+		r.cause = r.cause.WithHint("the owner of the key no longer holds %s", s)
+	}
 	return r
 }

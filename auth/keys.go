@@ -6,15 +6,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/printwire/printwire/fault"
-	"github.com/printwire/printwire/secret"
 )
 
 // tombstone is how long a revoked key is remembered as revoked.
@@ -28,15 +27,18 @@ const (
 
 // Key is what is known of a key; the key itself is not.
 type Key struct {
-	ID       string    `json:"id"`
-	Name     string    `json:"name"`
-	Owner    string    `json:"owner,omitempty"`
-	Masked   string    `json:"masked"`
-	Scopes   []Scope   `json:"scopes"`
-	Test     bool      `json:"test,omitempty"`
-	Printers []int     `json:"printers,omitempty"` // absent: all
-	Created  time.Time `json:"created"`
-	By       string    `json:"by,omitempty"`
+	ID       string  `json:"id"`
+	Name     string  `json:"name"`
+	Owner    string  `json:"owner,omitempty"`
+	Masked   string  `json:"masked"`
+	Scopes   []Scope `json:"scopes"`
+	Test     bool    `json:"test,omitempty"`
+	Printers []int   `json:"printers,omitempty"` // absent: all
+	// Addresses are the networks it may be used from; absent: everywhere.
+	Addresses []string  `json:"allowed_cidrs,omitempty"`
+	Plan      Plan      `json:"rate_plan,omitzero"`
+	Created   time.Time `json:"created"`
+	By        string    `json:"by,omitempty"`
 
 	NotBefore time.Time `json:"not_before,omitzero"`
 	Expires   time.Time `json:"expires,omitzero"`
@@ -45,6 +47,11 @@ type Key struct {
 	LastFrom  string    `json:"last_from,omitempty"`
 	LastAgent string    `json:"last_agent,omitempty"`
 	Uses      uint64    `json:"uses,omitempty"`
+
+	// Rotated is when the secret was last replaced, Grace until when the one
+	// before answers.
+	Rotated time.Time `json:"rotated,omitzero"`
+	Grace   time.Time `json:"grace_until,omitzero"`
 
 	Revoked       time.Time `json:"revoked,omitzero"`
 	RevokedBy     string    `json:"revoked_by,omitempty"`
@@ -55,46 +62,163 @@ type Key struct {
 type record struct {
 	Version int    `json:"v"`
 	Digest  string `json:"sha256"`
+	// Old are earlier secrets, Seen the networks it was used from.
+	Old  []oldRecord `json:"old,omitempty"`
+	Seen []string    `json:"seen,omitempty"`
 	Key
 }
 
-// entry is a key in memory. What changes while it is checked is atomic.
-type entry struct {
-	key     Key // use and revocation as of the last write; guarded by Auth.mu
-	digest  [sha256.Size]byte
-	id      Identity
-	from    time.Time
-	until   time.Time
-	revoked atomic.Bool
-
-	lastUsed atomic.Int64 // Unix nanoseconds
-	uses     atomic.Uint64
-	origin   atomic.Pointer[origin]
-	dirty    atomic.Bool
+// oldRecord is an earlier secret as it is kept.
+type oldRecord struct {
+	Digest  string    `json:"sha256"`
+	Rotated time.Time `json:"rotated"`
+	Until   time.Time `json:"until"`
 }
 
-func newEntry(k Key, digest [sha256.Size]byte) *entry {
-	e := &entry{key: k, digest: digest, from: k.NotBefore, until: k.Expires, id: Identity{
-		KeyID: k.ID, Name: k.Name, Owner: k.Owner, Test: k.Test, Expires: k.Expires,
-		scopes: ordered(k.Scopes), printers: slices.Clone(k.Printers),
-	}}
-	e.revoked.Store(!k.Revoked.IsZero())
-	e.uses.Store(k.Uses)
-	if !k.LastUsed.IsZero() {
-		e.lastUsed.Store(k.LastUsed.UnixNano())
+// oldSecret is an earlier secret: it answers until its grace is over, and is
+// known as revoked afterwards.
+type oldSecret struct {
+	digest         [sha256.Size]byte
+	rotated, until time.Time
+}
+
+// entry is a key in memory. A change of rights makes a new one; only what is
+// learnt while it is checked changes in it.
+type entry struct {
+	key      Key // use as of the last write; guarded by Auth.mu
+	digest   [sha256.Size]byte
+	old      []oldSecret
+	id       Identity
+	networks []netip.Prefix
+	inactive bool // its owner is
+	revoked  atomic.Bool
+	replaced atomic.Bool // by an entry with other rights
+	use      *usage
+}
+
+// usage is what is learnt about a key while it is checked.
+type usage struct {
+	last   atomic.Int64 // Unix nanoseconds
+	uses   atomic.Uint64
+	origin atomic.Pointer[origin]
+	dirty  atomic.Bool
+
+	mu   sync.Mutex
+	seen []string // networks, the latest last
+}
+
+// seenKept is how many networks of a key are remembered.
+const seenKept = 32
+
+// fresh tells whether a network is new, and remembers it.
+func (u *usage) fresh(network string) bool {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	at := slices.Index(u.seen, network)
+	if at >= 0 {
+		u.seen = append(slices.Delete(u.seen, at, at+1), network)
+		return false
 	}
+	if len(u.seen) >= seenKept {
+		u.seen = slices.Delete(u.seen, 0, 1)
+	}
+	u.seen = append(u.seen, network)
+	return true
+}
+
+func (u *usage) networks() []string {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	return slices.Clone(u.seen)
+}
+
+// index is all keys. It is never changed, only replaced.
+type index struct {
+	secrets map[[sha256.Size]byte]slot
+	keys    map[string]*entry
+}
+
+// slot is the key that a secret opens; an old secret says since when.
+type slot struct {
+	e              *entry
+	rotated, until time.Time
+}
+
+func newIndex() *index {
+	return &index{secrets: make(map[[sha256.Size]byte]slot), keys: make(map[string]*entry)}
+}
+
+// with is a copy of the index that holds entries in place of those of the same
+// ids; without drops ids.
+func (x *index) with(entries ...*entry) *index {
+	ids := make([]string, len(entries))
+	for i, e := range entries {
+		ids[i] = e.key.ID
+	}
+	next := x.without(ids...)
+	for _, e := range entries {
+		next.add(e)
+	}
+	return next
+}
+
+func (x *index) without(ids ...string) *index {
+	next := &index{secrets: maps.Clone(x.secrets), keys: maps.Clone(x.keys)}
+	for _, id := range ids {
+		e := next.keys[id]
+		if e == nil {
+			continue
+		}
+		delete(next.keys, id)
+		delete(next.secrets, e.digest)
+		for _, o := range e.old {
+			delete(next.secrets, o.digest)
+		}
+	}
+	return next
+}
+
+func (x *index) add(e *entry) {
+	x.keys[e.key.ID] = e
+	x.secrets[e.digest] = slot{e: e}
+	for _, o := range e.old {
+		x.secrets[o.digest] = slot{e: e, rotated: o.rotated, until: o.until}
+	}
+}
+
+// newEntry is a key in memory, with what its owner may at present.
+func (a *Auth) newEntry(k Key, digest [sha256.Size]byte, old []oldSecret, use *usage) *entry {
+	if k.Plan.Name == "" {
+		k.Plan = Plans()[0]
+	}
+	e := &entry{key: k, digest: digest, old: old, use: use, id: Identity{
+		KeyID: k.ID, Name: k.Name, Owner: k.Owner, Test: k.Test, Expires: k.Expires,
+		scopes: ordered(k.Scopes), printers: slices.Clone(k.Printers), plan: k.Plan,
+	}}
+	e.networks, _ = parseNetworks(k.Addresses) // checked when they were set
+	e.id, e.inactive = a.ofOwner(e.id)
+	e.revoked.Store(!k.Revoked.IsZero())
 	return e
+}
+
+func newUsage(k Key, seen []string) *usage {
+	u := &usage{seen: seen}
+	u.uses.Store(k.Uses)
+	if !k.LastUsed.IsZero() {
+		u.last.Store(k.LastUsed.UnixNano())
+	}
+	return u
 }
 
 // current is the key with its latest use.
 func (e *entry) current() Key {
 	k := e.key
-	k.Scopes, k.Printers = slices.Clone(k.Scopes), slices.Clone(k.Printers)
-	k.Uses = e.uses.Load()
-	if at := e.lastUsed.Load(); at != 0 {
+	k.Scopes, k.Printers, k.Addresses = slices.Clone(k.Scopes), slices.Clone(k.Printers), slices.Clone(k.Addresses)
+	k.Uses = e.use.uses.Load()
+	if at := e.use.last.Load(); at != 0 {
 		k.LastUsed = time.Unix(0, at).UTC()
 	}
-	if o := e.origin.Load(); o != nil {
+	if o := e.use.origin.Load(); o != nil {
 		k.LastFrom, k.LastAgent = o.from, o.agent
 	}
 	return k
@@ -105,128 +229,65 @@ func (a *Auth) loadKeys() error {
 	if err != nil {
 		return fmt.Errorf("reading keys: %w", err)
 	}
-	index := make(map[[sha256.Size]byte]*entry, len(pairs))
+	keys := newIndex()
 	for name, value := range pairs {
-		var r record
-		if err := json.Unmarshal(value, &r); err != nil {
-			return fault.New(fault.Internal, "key record %s: %w", name, err)
+		e, err := a.decodeKey(value)
+		if err != nil {
+			return fmt.Errorf("key record %s: %w", name, err)
 		}
-		if r.Version > recordVersion {
-			return fault.New(fault.Unsupported, "key record %s has version %d, this program knows %d", name, r.Version, recordVersion)
-		}
-		var digest [sha256.Size]byte
-		if n, err := hex.Decode(digest[:], []byte(r.Digest)); err != nil || n != len(digest) {
-			return fault.New(fault.Internal, "key record %s has no digest", name)
-		}
-		index[digest] = newEntry(r.Key, digest)
+		keys.add(e)
 	}
-	a.index.Store(&index)
+	a.keys.Store(keys)
 	return nil
 }
 
-// NewKey says what a key is to be.
-type NewKey struct {
-	Name  string
-	Owner string
-	// Terms are scopes or terms; nil is "read", empty is none.
-	Terms []string
-	Test  bool
-	// Printers are ids; nil is all, an empty list is refused.
-	Printers           []int
-	NotBefore, Expires time.Time
-	// By is who asks, when a key makes a key: it gives no more than it has.
-	By *Identity
-}
-
-// CreateKey makes and keeps a key; the text is given out only here.
-// fault.Invalid names the field; fault.Denied: By has not what it would give.
-func (a *Auth) CreateKey(n NewKey) (secret.Text, Key, error) {
-	k, err := a.draft(n)
-	if err != nil {
-		return "", Key{}, err
+func (a *Auth) decodeKey(value []byte) (*entry, error) {
+	var r record
+	if err := json.Unmarshal(value, &r); err != nil {
+		return nil, fault.New(fault.Internal, "%w", err)
 	}
-	text, err := newKeyText(a.o.Random, n.Test)
-	if err != nil {
-		return "", Key{}, err
+	if r.Version > recordVersion {
+		return nil, fault.New(fault.Unsupported, "it has version %d, this program knows %d", r.Version, recordVersion)
 	}
-	k.ID, k.Masked = "key_"+a.o.NewID(), masked(text)
-	e := newEntry(k, sha256.Sum256([]byte(text.Reveal())))
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if err := a.o.Store.Put(pairs(e)); err != nil {
-		return "", Key{}, fmt.Errorf("keeping the new key: %w", err)
+	digest, ok := parseDigest(r.Digest)
+	if !ok {
+		return nil, fault.New(fault.Internal, "it has no digest")
 	}
-	a.replace(func(index map[[sha256.Size]byte]*entry) { index[e.digest] = e })
-	return text, e.current(), nil
-}
-
-// draft checks what a key is to be.
-func (a *Auth) draft(n NewKey) (Key, error) {
-	now := a.o.Now().UTC()
-	if n.By != nil {
-		n.Owner = n.By.Owner
+	if _, err := parseNetworks(r.Addresses); err != nil {
+		return nil, fault.New(fault.Internal, "%w", err)
 	}
-	scopes, err := Expand(n.Terms, a.o.AllowAdminKeys)
-	if err != nil {
-		return Key{}, err
-	}
-	switch {
-	case !validName(n.Name):
-		return Key{}, fault.New(fault.Invalid, "expected 1 to 64 printable characters").At("name")
-	case n.Printers != nil && len(n.Printers) == 0:
-		return Key{}, fault.New(fault.Invalid, "an empty list opens no printer; leave it out for all").At("printers")
-	case !n.Expires.IsZero() && !n.Expires.After(now):
-		return Key{}, fault.New(fault.Invalid, "expected a time in the future").At("expires_at")
-	case !n.Expires.IsZero() && !n.NotBefore.IsZero() && !n.Expires.After(n.NotBefore):
-		return Key{}, fault.New(fault.Invalid, "expected a time after not_before").At("expires_at")
-	case slices.Contains(scopes, CloudRead) && (a.o.AuthOff || n.Owner == ""):
-		return Key{}, fault.New(fault.Invalid, "cloud:read needs an owner, and authentication that is on").At("scopes")
-	}
-	for _, id := range n.Printers {
-		if id < 1 || id > 999_999 {
-			return Key{}, fault.New(fault.Invalid, "printer id %d: expected 1 to 999999", id).At("printers")
+	var old []oldSecret
+	for _, o := range r.Old {
+		digest, ok := parseDigest(o.Digest)
+		if !ok {
+			return nil, fault.New(fault.Internal, "an old secret has no digest")
 		}
+		old = append(old, oldSecret{digest, o.Rotated, o.Until})
 	}
-	if err := within(n, scopes); err != nil {
-		return Key{}, err
-	}
-	k := Key{
-		Name: strings.TrimSpace(n.Name), Owner: n.Owner, Scopes: scopes, Test: n.Test,
-		Printers: slices.Clone(n.Printers), Created: now, NotBefore: n.NotBefore.UTC(), Expires: n.Expires.UTC(),
-	}
-	if n.By != nil {
-		k.By = n.By.KeyID
-	}
-	return k, nil
+	return a.newEntry(r.Key, digest, old, newUsage(r.Key, r.Seen)), nil
 }
 
-// within holds a key that makes a key to its own rights.
-func within(n NewKey, scopes []Scope) error {
-	if n.By == nil {
-		return nil
+func parseDigest(text string) (digest [sha256.Size]byte, ok bool) {
+	if len(text) != 2*len(digest) {
+		return digest, false
 	}
-	if err := n.By.Require(KeysWrite); err != nil {
-		return err
-	}
-	for _, s := range scopes {
-		if err := n.By.Require(s); err != nil {
-			return err
+	_, err := hex.Decode(digest[:], []byte(text))
+	return digest, err == nil
+}
+
+// pairs are the records of entries as the store takes them.
+func pairs(entries ...*entry) map[string][]byte {
+	result := make(map[string][]byte, len(entries))
+	for _, e := range entries {
+		r := record{Version: recordVersion, Digest: hex.EncodeToString(e.digest[:]), Seen: e.use.networks(), Key: e.current()}
+		for _, o := range e.old {
+			r.Old = append(r.Old, oldRecord{hex.EncodeToString(o.digest[:]), o.rotated, o.until})
 		}
+		// A record is made of text, numbers and times: encoding it cannot fail.
+		value, _ := json.Marshal(r)
+		result[keyRoot+e.key.ID] = value
 	}
-	over := !n.By.Expires.IsZero() && (n.Expires.IsZero() || n.Expires.After(n.By.Expires))
-	wider := n.By.printers != nil && (n.Printers == nil || slices.ContainsFunc(n.Printers, func(id int) bool { return !n.By.MayPrinter(id) }))
-	if over || wider || n.By.Test && !n.Test {
-		return fault.New(fault.Denied, "a key makes no key that opens more or lasts longer than itself")
-	}
-	return nil
-}
-
-// validName: what a person calls a thing, on one line.
-func validName(name string) bool {
-	n := utf8.RuneCountInString(strings.TrimSpace(name))
-	return n >= 1 && n <= 64 && utf8.ValidString(name) && strings.IndexFunc(name, func(r rune) bool {
-		return !unicode.IsPrint(r)
-	}) < 0
+	return result
 }
 
 // Keys are all keys, the newest first; revoked ones too while they are remembered.
@@ -234,7 +295,7 @@ func (a *Auth) Keys() []Key {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	var keys []Key
-	for _, e := range *a.index.Load() {
+	for _, e := range a.keys.Load().keys {
 		keys = append(keys, e.current())
 	}
 	slices.SortFunc(keys, func(x, y Key) int {
@@ -246,59 +307,20 @@ func (a *Auth) Keys() []Key {
 	return keys
 }
 
-// RevokeKey withdraws a key at once. fault.NotFound: there is none with this
-// id. Revoking again changes nothing.
-func (a *Auth) RevokeKey(id, by, reason string) (Key, error) {
-	k, fresh, err := a.revoke(id, by, reason)
-	if err == nil && fresh && a.o.Revoked != nil {
-		a.o.Revoked(id)
-	}
-	return k, err
-}
-
-func (a *Auth) revoke(id, by, reason string) (k Key, fresh bool, err error) {
+// Key is the key with this id. fault.NotFound: there is none.
+func (a *Auth) Key(id string) (Key, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	e := a.byID(id)
-	if e == nil {
-		return Key{}, false, fault.New(fault.NotFound, "there is no key %s", printable(id))
+	e, err := a.entry(id)
+	if err != nil {
+		return Key{}, err
 	}
-	if e.revoked.Load() {
-		return e.current(), false, nil
-	}
-	before := e.key
-	e.key.Revoked, e.key.RevokedBy, e.key.RevokedReason = a.o.Now().UTC(), by, reason
-	if err := a.o.Store.Put(pairs(e)); err != nil {
-		e.key = before
-		return Key{}, false, fmt.Errorf("revoking %s: %w", id, err)
-	}
-	e.revoked.Store(true)
-	return e.current(), true, nil
+	return e.current(), nil
 }
 
-func (a *Auth) byID(id string) *entry {
-	for _, e := range *a.index.Load() {
-		if e.key.ID == id {
-			return e
-		}
+func (a *Auth) entry(id string) (*entry, error) {
+	if e := a.keys.Load().keys[id]; e != nil {
+		return e, nil
 	}
-	return nil
-}
-
-// replace puts a changed copy of the index in place of the old one.
-func (a *Auth) replace(change func(map[[sha256.Size]byte]*entry)) {
-	index := maps.Clone(*a.index.Load())
-	change(index)
-	a.index.Store(&index)
-}
-
-// pairs are the records of entries as the store takes them.
-func pairs(entries ...*entry) map[string][]byte {
-	result := make(map[string][]byte, len(entries))
-	for _, e := range entries {
-		// A record is made of text, numbers and times: encoding it cannot fail.
-		value, _ := json.Marshal(record{Version: recordVersion, Digest: hex.EncodeToString(e.digest[:]), Key: e.current()})
-		result[keyRoot+e.key.ID] = value
-	}
-	return result
+	return nil, fault.New(fault.NotFound, "there is no key %s", printable(id))
 }

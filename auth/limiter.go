@@ -21,6 +21,8 @@ const (
 // 15 minutes. It counts no successes and stops none.
 type Limiter struct {
 	now func() time.Time
+	// full is told of each address that has to wait from now on.
+	full func(netip.Addr)
 
 	mu        sync.Mutex
 	addresses map[netip.Addr]*list.Element // of *offender
@@ -47,23 +49,32 @@ func (l *Limiter) Fail(remote string) (wait time.Duration, limited bool) {
 	if !ok {
 		return 0, false
 	}
+	wait, limited, filled := l.fail(address)
+	if filled && l.full != nil {
+		l.full(address)
+	}
+	return wait, limited
+}
+
+func (l *Limiter) fail(address netip.Addr) (wait time.Duration, limited, filled bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	now := l.now()
 	o := l.offender(address)
 	if wait := o.until.Sub(now); wait > 0 {
-		return min(wait, longestBlock), true
+		return min(wait, longestBlock), true, false
 	}
 	o.forget(now)
 	if len(o.failed) == 0 {
 		o.block = 0
 	}
 	o.failed = append(o.failed, now)
-	if free, full := o.full(now); full {
+	free, filled := o.full(now)
+	if filled {
 		o.block = min(max(2*o.block, firstBlock), longestBlock)
 		o.until = now.Add(max(o.block, free))
 	}
-	return 0, false
+	return 0, false, filled
 }
 
 // Blocked tells whether the address has to wait, without noting anything.
@@ -126,6 +137,19 @@ func (o *offender) full(now time.Time) (free time.Duration, full bool) {
 
 // limitAddress is what is counted: the address, or the /64 of an IPv6 one.
 func limitAddress(remote string) (netip.Addr, bool) {
+	address, ok := parseRemote(remote)
+	if ok && address.Is6() {
+		network, err := address.Prefix(64)
+		if err != nil {
+			return netip.Addr{}, false
+		}
+		address = network.Addr()
+	}
+	return address, ok
+}
+
+// parseRemote is a peer's address, without its port.
+func parseRemote(remote string) (netip.Addr, bool) {
 	address, err := netip.ParseAddr(remote)
 	if err != nil {
 		withPort, err := netip.ParseAddrPort(remote)
@@ -134,13 +158,5 @@ func limitAddress(remote string) (netip.Addr, bool) {
 		}
 		address = withPort.Addr()
 	}
-	address = address.Unmap().WithZone("")
-	if address.Is6() {
-		network, err := address.Prefix(64)
-		if err != nil {
-			return netip.Addr{}, false
-		}
-		address = network.Addr()
-	}
-	return address, true
+	return address.Unmap().WithZone(""), true
 }

@@ -25,6 +25,16 @@ const (
 	Expired Reason = "expired"
 	// Forbidden: the credential is good, the right is not held.
 	Forbidden Reason = "forbidden"
+	// Elsewhere: the key is good, but not from this address.
+	Elsewhere Reason = "elsewhere"
+	// Inactive: the owner is deactivated or gone.
+	Inactive Reason = "inactive"
+	// Ownerless: the key has no owner, so there is no cloud to read.
+	Ownerless Reason = "ownerless"
+	// CloudOut: the owner is not signed in to the cloud.
+	CloudOut Reason = "cloud_out"
+	// CloudOver: the owner's sign-in to the cloud is over.
+	CloudOver Reason = "cloud_over"
 	// Limited: too many failures came from this address.
 	Limited Reason = "limited"
 )
@@ -42,6 +52,10 @@ const (
 	ByToken
 )
 
+// Right tells whether the credential itself is good and only a right is
+// missing: 403, where the other reasons are 401.
+func (r Reason) Right() bool { return r == Forbidden || r == Elsewhere }
+
 // Code is the public error code of a refusal.
 func (r Reason) Code(c Carrier) string {
 	codes := map[Reason][3]string{
@@ -51,6 +65,11 @@ func (r Reason) Code(c Carrier) string {
 		Revoked:   {"REVOKED_API_KEY", "REVOKED_KEY", "INVALID_TOKEN"},
 		Expired:   {"EXPIRED_API_KEY", "EXPIRED_KEY", "INVALID_TOKEN"},
 		Forbidden: {"FORBIDDEN", "INSUFFICIENT_SCOPE", "INSUFFICIENT_SCOPE"},
+		Elsewhere: {"FORBIDDEN", "FORBIDDEN", "FORBIDDEN"},
+		Inactive:  {"REVOKED_API_KEY", "REVOKED_KEY", "INVALID_TOKEN"},
+		Ownerless: {"KEY_HAS_NO_OWNER", "KEY_HAS_NO_OWNER", "KEY_HAS_NO_OWNER"},
+		CloudOut:  {"CLOUD_NOT_SIGNED_IN", "CLOUD_NOT_SIGNED_IN", "CLOUD_NOT_SIGNED_IN"},
+		CloudOver: {"CLOUD_TOKEN_EXPIRED", "CLOUD_TOKEN_EXPIRED", "CLOUD_TOKEN_EXPIRED"},
 		Limited:   {"RATE_LIMITED", "RATE_LIMITED", "RATE_LIMITED"},
 	}
 	return codes[r][min(c, ByToken)]
@@ -78,6 +97,11 @@ func refuse(reason Reason) *Refusal {
 		Revoked:   "the key has been revoked",
 		Expired:   "the key is not valid at this time",
 		Forbidden: "the credential does not hold the right",
+		Elsewhere: "the key is not to be used from this address",
+		Inactive:  "the owner of the credential is deactivated or no longer exists",
+		Ownerless: "this key was made without an owner; recreate it to read the cloud",
+		CloudOut:  "the owner is not signed in to the cloud",
+		CloudOver: "the owner's sign-in to the cloud has expired",
 		Limited:   "too many failed attempts from this address",
 	}
 	return &Refusal{Reason: reason, cause: fault.New(fault.Denied, "%s", texts[reason])}

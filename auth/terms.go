@@ -139,7 +139,7 @@ func grantable(scopes []Scope, allowAdmin bool) error {
 		if row.In&AdminOnly == 0 || !slices.Contains(scopes, row.Scope) {
 			continue
 		}
-		err := fault.New(fault.Invalid, "a key is not given %s", row.Scope).At("scopes")
+		err := &fault.Error{Kind: fault.Invalid, Message: "a key is not given " + string(row.Scope), Field: "scopes", Err: ErrNotGranted}
 		if row.Scope == SettingsWrite {
 			return err.WithHint("to write electricity prices, tariff:write is enough")
 		}
