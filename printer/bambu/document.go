@@ -32,6 +32,14 @@ type document struct {
 	mapped   mapped
 }
 
+// anew is an empty document of the same printer: its modules are told on
+// request only, and are not what was missed.
+func (d *document) anew() *document {
+	next := newDocument()
+	next.versions = d.versions
+	return next
+}
+
 // member is a field of the report: its value, and the bytes it was last made
 // from, so that the same bytes need no second reading.
 type member struct {

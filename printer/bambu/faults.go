@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/printwire/printwire/printer"
@@ -79,6 +80,16 @@ func follow(list, named []episode, now time.Time) []episode {
 		}
 	}
 	return expire(out, now)
+}
+
+// episodesOf are the episodes that a stored State shows, where their memory is
+// lost: what is not told again ends as any other.
+func episodesOf(faults []printer.Fault) []episode {
+	var out []episode
+	for _, f := range faults[:min(len(faults), maxFaults)] {
+		out = append(out, episode{Fault: f, Error: !strings.HasPrefix(f.Code, "HMS_")})
+	}
+	return out
 }
 
 // expire drops the episodes that are over.

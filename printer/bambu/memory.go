@@ -7,8 +7,9 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
-// memoryVersion is the number of the encoding below. An older or newer one is
-// not read: the driver then only knows less, and tells no event wrongly.
+// memoryVersion is the number of the encoding below. Another one is not read:
+// the driver then only knows less, and tells no event wrongly. Whoever raises it
+// has to carry Pin over, or every printer's certificate is trusted anew.
 const memoryVersion = 1
 
 // memory is what has to outlive a restart.

@@ -53,9 +53,9 @@ func newSession(d *Driver, desk *desk, start printer.Start, emit func(printer.Up
 		hmsFault:   func(e hmsEntry) printer.Fault { return faultOf(e, s.state.Model) },
 	}
 	now := d.now()
-	if !start.Fresh {
-		s.mem = recall(start.Memory)
-		s.kept = start.Memory
+	s.kept = start.Memory
+	if s.mem = recall(start.Memory); len(s.mem.Episodes) == 0 {
+		s.mem.Episodes = episodesOf(start.State.Faults)
 	}
 	if !s.mem.Life.known() && !start.Fresh {
 		s.mem.Life = lifeOf(start.State)
@@ -153,13 +153,17 @@ func (s *session) drain() {
 func (s *session) read(payload []byte, now time.Time) {
 	if s.net.link.overflow.Swap(false) {
 		s.log.warnHourly(now, "overflow", "reports came faster than they were read; asking for a full one")
-		s.doc, s.gap, s.complete = newDocument(), true, false
+		s.doc = s.doc.anew()
+		s.gap, s.complete, s.net.firstReport = true, false, now
 		s.askAll(now, overflowPause)
 	}
 	m, err := s.doc.apply(payload)
 	s.net.alive(now)
 	if err != nil {
 		s.log.warnHourly(now, err.Error(), "report refused", "error", err, "bytes", len(payload))
+		if s.net.deltas { // what it said is missing until a full one comes
+			s.askAll(now, fullEvery)
+		}
 		return
 	}
 	switch m.Kind {

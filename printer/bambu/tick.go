@@ -97,7 +97,12 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 		s.show(now)
 	}
 	if due(s.mem.Life.Grace, now) {
-		s.step(func(l life) (life, bool) { return s.cycle.tick(l, s.facts, now), false })
+		s.step(func(l life) (life, bool) {
+			if s.gap && n.online { // the explanation may have come while nobody was connected
+				return s.cycle.revive(l, now), false
+			}
+			return s.cycle.tick(l, s.facts, now), false
+		})
 		s.show(now)
 	}
 	if n.online && slices.ContainsFunc(s.mem.Episodes, func(e episode) bool { return due(e.over(), now) }) {
