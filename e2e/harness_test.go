@@ -78,7 +78,11 @@ func start(t *testing.T, args ...string) *program {
 	if err := p.cmd.Start(); err != nil {
 		t.Fatalf("starting %v: %v", args, err)
 	}
-	go func() { p.done <- p.cmd.Wait() }() // owner: stop waits on done
+	cmd := p.cmd
+	go func() { // owner: stop or the clean-up waits on done
+		defer close(p.done) // so that whoever waits second is not kept
+		p.done <- cmd.Wait()
+	}()
 	t.Cleanup(func() {
 		if p.cmd != nil {
 			_ = p.cmd.Process.Kill()
