@@ -208,7 +208,7 @@ func (a *App) marks() printer.Marks { return printer.Marks{Percent: a.settings.M
 func (a *App) openDiscovery(context.Context) error {
 	a.discovery = discovery.New(discovery.Options{
 		Bus: a.brokers.bus, Printers: a.bridge, Store: a.store.KV("discovery"),
-		Bridge: discovery.Bridge{Clients: a.clients(), LogLevel: a.logLevel, SetLogLevel: a.setLogLevel, Restart: a.restart},
+		Bridge: discovery.Bridge{Clients: a.clients(), Problem: a.problem, LogLevel: a.logLevel, SetLogLevel: a.setLogLevel, Restart: a.restart},
 		Prefix: a.settings.HomeAssistant.DiscoveryPrefix, InstallID: a.install, Version: a.version,
 		Stages: stages(), Milestones: a.settings.Milestones, Log: a.log, Now: a.now,
 	})
@@ -222,6 +222,18 @@ func (a *App) clients() func() int {
 		return nil
 	}
 	return func() int { return a.brokers.embedded.Stats().Clients }
+}
+
+// problem says what keeps events from being stored, "" when nothing does.
+func (a *App) problem() string {
+	h := a.bridge.Health()
+	switch {
+	case h.Storage != "":
+		return fmt.Sprintf("Events cannot be stored: %s. %d wait in memory, %d were given up.", h.Storage, h.Waiting, h.Dropped)
+	case h.Dropped > 0:
+		return fmt.Sprintf("%d events were given up because they could not be stored in time.", h.Dropped)
+	}
+	return ""
 }
 
 func (a *App) logLevel() string {

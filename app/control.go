@@ -57,6 +57,8 @@ func (a *App) control(ctx context.Context) error {
 	for _, row := range a.controlRows() {
 		mux.HandleFunc(row.pattern, a.controlHandler(row))
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	server := &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
 	stopped := make(chan struct{})
 	go func() { // owner: control waits on stopped
@@ -65,6 +67,7 @@ func (a *App) control(ctx context.Context) error {
 		_ = server.Close()
 	}()
 	err := server.Serve(a.socket)
+	cancel()
 	<-stopped
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil

@@ -39,6 +39,7 @@ func (s *stack) start(name string, fn func(context.Context) error) {
 		if err != nil && ctx.Err() == nil {
 			select {
 			case s.failed <- fmt.Errorf("%s: %w", name, err):
+				err = nil // told there, not again by stop
 			default:
 			}
 		}

@@ -11,8 +11,12 @@ import (
 	"github.com/printwire/printwire/journal"
 )
 
-// stopLimit is how long the parts have to end; the process ends within 8 s of a signal.
-const stopLimit = 6 * time.Second
+// How long the parts, and after them the database, have to end: the process
+// ends within 8 s of a signal.
+const (
+	stopLimit  = 6 * time.Second
+	closeLimit = 1500 * time.Millisecond
+)
 
 // webRetry is how long to wait before a taken HTTP port is tried again.
 const webRetry = 10 * time.Second
@@ -38,11 +42,36 @@ func (a *App) Run(ctx context.Context, ready func(Ready)) error {
 		}
 	}
 	a.log.Info("stopping")
-	err = errors.Join(err, parts.stop(stopLimit))
-	if a.supervisor != nil {
-		err = errors.Join(err, a.writeSnapshot(context.WithoutCancel(ctx)))
+	// Whoever asked for the end gets it: what did not go well on the way is told, and is no failure of the program.
+	if err := parts.stop(stopLimit); err != nil {
+		a.log.Error("not everything ended in time", "error", err)
 	}
-	return errors.Join(err, a.store.Close())
+	if err := a.closeStore(context.WithoutCancel(ctx)); err != nil {
+		a.log.Error("the database did not close well; what was committed is safe", "error", err)
+	}
+	return err
+}
+
+// closeStore closes the database, after a snapshot of it where Home Assistant
+// makes the backups. It waits no longer than closeLimit: a disk that hangs
+// must not keep the process.
+func (a *App) closeStore(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, closeLimit)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() { // owner: closeStore waits on done, or leaves it to the end of the process
+		var err error
+		if a.supervisor != nil {
+			err = a.writeSnapshot(ctx)
+		}
+		done <- errors.Join(err, a.store.Close())
+	}()
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // start opens what can fail for reasons outside, then starts the parts from
@@ -103,6 +132,8 @@ func (a *App) serve(ctx context.Context) error {
 			listener = l
 		}
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
 	server := a.server()
 	stopped := make(chan struct{})
 	go func() { // owner: serve waits on stopped
@@ -115,8 +146,9 @@ func (a *App) serve(ctx context.Context) error {
 		}
 	}()
 	err := server.Serve(listener)
+	cancel()
+	<-stopped
 	if errors.Is(err, http.ErrServerClosed) {
-		<-stopped
 		return nil
 	}
 	return err

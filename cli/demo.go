@@ -90,7 +90,8 @@ func (c demoCmd) Run(ctx context.Context, env Env) error {
 		return err
 	}
 	o := app.Options{Settings: loaded, Data: data, Version: env.Version, Log: logger(env.Stderr, "text", level), Level: level}
-	return run(ctx, o, func(a *app.App, r app.Ready) error { return c.announce(ctx, env, a, r, data, printers) })
+	load := func() (app.Options, error) { return o, nil }
+	return run(ctx, load, func(a *app.App, r app.Ready) error { return c.announce(ctx, env, a, r, data, printers) })
 }
 
 func (c demoCmd) dataFolder() (string, func(), error) {

@@ -76,13 +76,8 @@ func report(env Env, err error) int {
 	if err == nil {
 		return exitFine
 	}
-	var problems interface{ Unwrap() []error }
-	if errors.As(err, &problems) {
-		for _, e := range problems.Unwrap() {
-			fmt.Fprintln(env.Stderr, "printwire:", e)
-		}
-	} else {
-		fmt.Fprintln(env.Stderr, "printwire:", strings.TrimSpace(err.Error()))
+	for line := range strings.Lines(strings.TrimSpace(err.Error())) {
+		fmt.Fprintln(env.Stderr, "printwire:", strings.TrimRight(line, "\n"))
 	}
 	var usage *usageError
 	if errors.As(err, &usage) || fault.Is(err, fault.Invalid) {

@@ -29,31 +29,47 @@ type serveCmd struct {
 
 // Run loads the settings and runs the bridge until the process is told to stop.
 func (c serveCmd) Run(ctx context.Context, env Env) error {
-	data := folder(env, c.Data)
-	loaded, err := c.load(env, data)
-	if err != nil {
-		return &usageError{err}
+	var o app.Options
+	load := func() (_ app.Options, err error) {
+		o, err = c.options(env)
+		return o, err
 	}
-	level := new(slog.LevelVar)
-	if err := level.UnmarshalText([]byte(loaded.Log.Level)); err != nil {
-		return &usageError{err}
-	}
-	log := logger(env.Stderr, loaded.Log.Format, level)
-	options := app.Options{
-		Settings: loaded, Data: data, Version: env.Version, Log: log, Level: level,
-		Token: secret.Text(env.value("SUPERVISOR_TOKEN")),
-	}
-	return run(ctx, options, func(a *app.App, r app.Ready) error {
-		log.Info("ready", "version", env.Version, "http", r.HTTP, "mqtt", r.MQTT, "data", data, "printers", len(a.Printers()))
+	return run(ctx, load, func(a *app.App, r app.Ready) error {
+		o.Log.Info("ready", "version", env.Version, "http", r.HTTP, "mqtt", r.MQTT, "data", o.Data, "printers", len(a.Printers()))
 		return nil
 	})
 }
 
+// options reads the settings.
+func (c serveCmd) options(env Env) (app.Options, error) {
+	data := folder(env, c.Data)
+	loaded, err := c.load(env, data)
+	if err != nil {
+		return app.Options{}, &usageError{err}
+	}
+	level := new(slog.LevelVar)
+	if err := level.UnmarshalText([]byte(loaded.Log.Level)); err != nil {
+		return app.Options{}, &usageError{err}
+	}
+	return app.Options{
+		Settings: loaded, Data: data, Version: env.Version, Log: logger(env.Stderr, loaded.Log.Format, level), Level: level,
+		Token: secret.Text(env.value("SUPERVISOR_TOKEN")),
+	}, nil
+}
+
 // run makes a program and runs it, again and again as long as a person asks
-// for a restart. ready is called each time it listens.
-func run(ctx context.Context, o app.Options, ready func(*app.App, app.Ready) error) error {
+// for a restart, each time with what load says then. ready is called each time
+// it listens.
+func run(ctx context.Context, load func() (app.Options, error), ready func(*app.App, app.Ready) error) error {
 	for {
+		o, err := load()
+		if err != nil {
+			return err
+		}
 		a, err := app.New(ctx, o)
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return nil // told to stop while it started
+		}
 		if err != nil {
 			return err
 		}

@@ -1,6 +1,8 @@
 package discovery
 
 import (
+	"cmp"
+
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
 	"github.com/printwire/printwire/printer"
@@ -17,6 +19,14 @@ func bridgeRows() []row {
 			when:  func(v *view) bool { return v.d.opts.Bridge.Clients != nil },
 			value: func(dst []byte, v *view) []byte { return count(dst, printer.Some(v.d.opts.Bridge.Clients())) },
 			about: "Clients of the embedded broker, looked at every 10 seconds."},
+		{key: "problem", platform: binarySensor, name: "Problem", class: "problem", category: diagnostic,
+			when:  func(v *view) bool { return v.d.opts.Bridge.Problem != nil },
+			value: func(dst []byte, v *view) []byte { return onOff(dst, printer.Some(v.d.opts.Bridge.Problem() != "")) },
+			about: "The bridge itself cannot do its work: events cannot be stored, or were given up."},
+		{key: "problem_text", platform: sensor, name: "Problem text", icon: "mdi:alert-circle-outline", category: diagnostic,
+			when:  func(v *view) bool { return v.d.opts.Bridge.Problem != nil },
+			value: func(dst []byte, v *view) []byte { return text(dst, cmp.Or(v.d.opts.Bridge.Problem(), "none")) },
+			about: "What is wrong with the bridge, in a sentence; `none` when all is well. Looked at every 10 seconds."},
 		{key: "log_level", platform: choice, name: "Log level", icon: "mdi:text-box-search-outline", category: config,
 			when:    func(v *view) bool { b := v.d.opts.Bridge; return b.LogLevel != nil && b.SetLogLevel != nil },
 			options: func(*view) []string { return logLevels() },

@@ -35,6 +35,8 @@ type Store interface {
 type Bridge struct {
 	// Clients is how many MQTT clients are connected to the broker.
 	Clients func() int
+	// Problem says in a sentence what keeps the bridge from its work, "" when nothing does.
+	Problem func() string
 	// LogLevel is "debug", "info", "warn" or "error"; SetLogLevel changes it.
 	LogLevel    func() string
 	SetLogLevel func(level string) error

@@ -122,7 +122,7 @@ func newBed(t testing.TB, with func(*discovery.Options), snaps ...printer.Snapsh
 	b.opts = discovery.Options{
 		Bus: b.bus, Printers: b.printers, Store: b.store, InstallID: "7f3a", Version: "1.2.3", URL: "http://192.0.2.10:8000",
 		Stages: []string{"printing", "bed_leveling", "homing", "unknown"},
-		Bridge: discovery.Bridge{Clients: func() int { return 2 }, LogLevel: func() string { return b.level },
+		Bridge: discovery.Bridge{Clients: func() int { return 2 }, Problem: func() string { return "" }, LogLevel: func() string { return b.level },
 			SetLogLevel: func(l string) error { b.level = l; return nil }, Restart: func() { b.restarts++ }},
 	}
 	if with != nil {

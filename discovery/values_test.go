@@ -47,6 +47,8 @@ func values() map[string]string {
 		"bridge/clients":            "2",
 		"bridge/log_level":          "info",
 		"bridge/printers_connected": "1",
+		"bridge/problem":            "OFF",
+		"bridge/problem_text":       "none",
 		"bridge/version":            "1.2.3",
 		"chamber_fan":               "ON",
 		"chamber_fan/percentage":    "60",
