@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"context"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -11,8 +12,10 @@ import (
 
 	"github.com/printwire/printwire/archive"
 	"github.com/printwire/printwire/bridge"
+	"github.com/printwire/printwire/discovery"
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
+	"github.com/printwire/printwire/mqtt/broker"
 	"github.com/printwire/printwire/printer"
 	"github.com/printwire/printwire/storage"
 )
@@ -54,10 +57,16 @@ func (bored) Do(context.Context, printer.Command) (printer.Outcome, error) {
 	return printer.Outcome{}, fault.New(fault.Unsupported, "bored")
 }
 
-// TestIdleVolume measures what storage and bridge write in a day of an idle
-// printer that has four changers.
+// TestIdleVolume measures what everything that writes, writes in a day of an
+// idle printer that has four changers: bridge, archive, discovery with both its
+// ways, and the broker that keeps retained messages. The quick test measures two
+// hours and takes twelve times as much; their first writes make that too much.
 func TestIdleVolume(t *testing.T) {
 	const limit = 20 << 20
+	parts, events := uint64(12), uint64(1)
+	if os.Getenv("PRINTWIRE_E2E") == "1" {
+		parts, events = 1, 4
+	}
 	path := filepath.Join(t.TempDir(), "printwire.db")
 	synctest.Test(t, func(t *testing.T) {
 		store, err := storage.Open(t.Context(), storage.Options{Path: path})
@@ -71,8 +80,14 @@ func TestIdleVolume(t *testing.T) {
 		if _, err := b.Add(t.Context(), printer.Config{Serial: "S"}); err != nil {
 			t.Fatal(err)
 		}
+		d, mqtt := shownOn(t, store, b)
 		ctx, stop := context.WithCancel(t.Context())
 		var group sync.WaitGroup
+		group.Go(func() { _ = mqtt.Run(ctx) }) // owner: this test stops and waits
+		group.Go(func() { _ = d.Run(ctx) })    // owner: this test stops and waits
+		group.Go(func() {                      // owner: this test stops and waits
+			_ = journal.Follow(ctx, discardLog(), store, d.Follower())
+		})
 		group.Go(func() { _ = b.Run(ctx) })     // owner: this test stops and waits
 		group.Go(func() { _ = store.Run(ctx) }) // owner: this test stops and waits
 		group.Go(func() {                       // owner: this test stops and waits
@@ -80,19 +95,37 @@ func TestIdleVolume(t *testing.T) {
 		})
 		synctest.Wait()
 		before := store.Written()
-		<-time.After(24 * time.Hour)
-		day := store.Written() - before
+		<-time.After(24 * time.Hour / time.Duration(parts))
+		day := (store.Written() - before) * parts
 		stop()
 		group.Wait()
 		t.Logf("%.2f MB in a day, %d events", float64(day)/1e6, store.Last())
 		if day > limit || day == 0 {
 			t.Errorf("%d bytes in a day, want some and at most %d", day, limit)
 		}
-		if store.Last() < 4 {
+		if n := mqtt.Stats().Retained; n < 40 {
+			t.Errorf("only %d retained topics: the printer was not really shown", n)
+		}
+		if store.Last() < events {
 			t.Errorf("only %d events: the printer was not really there", store.Last())
 		}
 		if err := store.Close(); err != nil {
 			t.Error(err)
 		}
 	})
+}
+
+// shownOn shows the bridge's printers on a broker that nobody can reach.
+func shownOn(t *testing.T, store *storage.Store, b *bridge.Bridge) (*discovery.Discovery, *broker.Broker) {
+	t.Helper()
+	m, err := broker.New(broker.Options{NoRetain: discovery.NoRetain, Retained: store.KV("retained")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := discovery.New(discovery.Options{Bus: m, Printers: b, Store: store.KV("discovery"), InstallID: "0a1b2c3d", Version: "test", Log: discardLog()})
+	b.AddSink("discovery", d)
+	if err := d.Prepare(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return d, m
 }
