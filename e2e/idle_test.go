@@ -60,7 +60,7 @@ func (bored) Do(context.Context, printer.Command) (printer.Outcome, error) {
 // TestIdleVolume measures what everything that writes, writes in a day of an
 // idle printer that has four changers: bridge, archive, discovery with both its
 // ways, and the broker that keeps retained messages. The quick test measures two
-// hours and takes twelve times as much; their first writes make that too much.
+// hours and takes twelve times as much.
 func TestIdleVolume(t *testing.T) {
 	const limit = 20 << 20
 	parts, events := uint64(12), uint64(1)
