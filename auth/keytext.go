@@ -63,6 +63,9 @@ func TokenBytes(mark string, text secret.Text) (b [randomBytes]byte, ok bool) {
 	return b, true
 }
 
+// WellFormed tells whether a credential has the mark, the form and the checksum.
+func WellFormed(mark string, text secret.Text) bool { return formed(mark, text.Reveal()) }
+
 func base62(n *big.Int, width int) string {
 	digits := n.Text(62)
 	return strings.Repeat("0", width-len(digits)) + digits

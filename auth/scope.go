@@ -105,6 +105,17 @@ func Scopes() []ScopeRow {
 	}
 }
 
+// IsAdminOnly tells whether a scope is granted only where the settings allow
+// administrators' keys.
+func IsAdminOnly(s Scope) bool {
+	for _, row := range Scopes() {
+		if row.Scope == s {
+			return row.In&AdminOnly != 0
+		}
+	}
+	return false
+}
+
 // members are the scopes in any of the bundles.
 func members(in Bundle) []Scope {
 	var found []Scope
