@@ -43,8 +43,8 @@ type pending struct {
 type tracker struct {
 	last uint32
 	list []*pending
-	// unanswered counts commands without an answer in a row, silent those of
-	// them during which the printer answered something else.
+	// unanswered counts commands without an answer in a row, silent those that
+	// need a signature during which the printer answered something else.
 	unanswered, silent int
 	// signedAt is when a command that needs a signature was sent last, stood
 	// whether a fault that tells of a refusal stood before.

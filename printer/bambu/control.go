@@ -100,7 +100,10 @@ func (s *session) acknowledged(a ack, now time.Time) {
 	if !ok {
 		return
 	}
-	s.tracker.unanswered, s.tracker.silent = 0, 0
+	s.tracker.unanswered = 0
+	if p.signed { // an answer to another command says nothing about those
+		s.tracker.silent = 0
+	}
 	switch {
 	case a.unsigned():
 		s.deny(now)
@@ -171,9 +174,9 @@ func (s *session) unanswered(now time.Time) {
 }
 
 // expired ends a command that was followed for long enough. One that was not
-// answered although the printer answers other things was refused silently: at
-// once where nothing is known about its will to obey, else the second time. One
-// that was not answered on a link that only brings reports is the link's fault.
+// answered although the printer answers other things was lost the first time,
+// and refused silently the second. One that was not answered on a link that
+// only brings reports is the link's fault.
 func (s *session) expired(p *pending, now time.Time) {
 	t := &s.tracker
 	if len(p.open) == 0 || p.outcome.Effective {
@@ -183,7 +186,7 @@ func (s *session) expired(p *pending, now time.Time) {
 	t.unanswered++
 	if p.proved && p.signed {
 		t.silent++
-		if !s.state.Caps.Control.Known || t.silent >= zombies {
+		if t.silent >= zombies {
 			s.deny(now)
 			return
 		}

@@ -128,7 +128,7 @@ func TestDo_Checks(t *testing.T) {
 }
 
 func TestDo_Refusals(t *testing.T) {
-	refused := func(t *testing.T, r *rig, err error) {
+	refused := func(t *testing.T, r *rig, err error, sent int) {
 		t.Helper()
 		wantKind(t, err, fault.Denied)
 		s := r.state()
@@ -137,8 +137,8 @@ func TestDo_Refusals(t *testing.T) {
 		}
 		_, again := r.doing(bed(50), nil)
 		wantKind(t, again, fault.Denied)
-		if n := r.sent("gcode_line"); n != 1 {
-			t.Errorf("the command was sent %d times", n)
+		if n := r.sent("gcode_line"); n != sent {
+			t.Errorf("the command was sent %d times, want %d", n, sent)
 		}
 	}
 	for _, form := range []string{`"result":"failed","reason":"mqtt message verify failed","err_code":84033543`, `"result":"failed","err_code":84033545`} {
@@ -148,7 +148,7 @@ func TestDo_Refusals(t *testing.T) {
 					c.say(`{%q:{"command":"gcode_line","sequence_id":%q,%s}}`, top, id, form)
 				}))
 				_, err := r.doing(bed(60), nil)
-				refused(t, r, err)
+				refused(t, r, err, 1)
 			})
 		})
 	}
@@ -158,20 +158,30 @@ func TestDo_Refusals(t *testing.T) {
 				c.say(`{"print":{"command":"push_status","hms":[{"attr":83887360,"code":65543}]}}`)
 			}))
 			_, err := r.doing(bed(60), nil)
-			refused(t, r, err)
+			refused(t, r, err, 1)
 		})
 	})
 	t.Run("by silence, while other questions are answered", func(t *testing.T) {
 		inBubble(t, fresh(), func(r *rig) {
 			r.answerWith(answering("gcode_line", func(*fakeConn, string, string) {}))
 			_, err := r.doing(bed(60), nil)
-			refused(t, r, err)
+			wantKind(t, err, fault.Offline)
+			if s := r.state(); s.Caps.Control.Known || s.Problem.Code != "" {
+				t.Errorf("control %v, problem %q after one lost command", s.Caps.Control, s.Problem.Code)
+			}
+			r.conn().say(`{"print":{"command":"push_status","lights_report":[{"node":"chamber_light","mode":"off"}]}}`)
+			r.wait(time.Second)
+			if _, err = r.doing(printer.Command{Name: printer.CmdLight, On: true}, nil); err != nil {
+				t.Errorf("the light, which needs no signature: %v", err)
+			}
+			_, err = r.doing(bed(60), nil)
+			refused(t, r, err, 2)
 			if r.links() != 1 {
 				t.Errorf("%d connections", r.links())
 			}
 		})
 	})
-	t.Run("by silence only the second time, where commands were obeyed before", func(t *testing.T) {
+	t.Run("by silence only the second time, too, where commands were obeyed before", func(t *testing.T) {
 		inBubble(t, fresh(), func(r *rig) {
 			if _, err := r.doing(bed(60), nil); err != nil {
 				t.Fatal(err)
