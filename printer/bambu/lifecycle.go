@@ -37,8 +37,11 @@ type life struct {
 	Old codes `json:"old"`
 	// OldHMS are the entries of hms that stood then.
 	OldHMS []hmsEntry `json:"old_hms,omitempty"`
-	// Last are the codes of the last report.
-	Last codes `json:"last"`
+	// Last are the codes of the last report, LastPercent and LastLayer its
+	// progress, which the next job may find left behind.
+	Last        codes `json:"last"`
+	LastPercent int   `json:"last_percent,omitempty"`
+	LastLayer   int   `json:"last_layer,omitempty"`
 	// Error is the last error of this job that was not a cancel code.
 	Error uint32 `json:"error,omitempty"`
 	// PauseRank is how sure the reason of the pause is.
@@ -106,7 +109,12 @@ func (r lifecycle) step(l life, f facts, c cue, now time.Time) (next life, more 
 	if !ok {
 		return l, false
 	}
-	defer func() { next.Last = codesOf(f) }()
+	defer func() {
+		next.Last = codesOf(f)
+		if !more { // else these are the next job's
+			next.LastPercent, next.LastLayer = max(f.Percent, 0), max(f.Layer, 0)
+		}
+	}()
 	if l.held() {
 		return r.explain(l, f, want, now)
 	}
@@ -199,6 +207,7 @@ func fellBack(l life, f facts) bool {
 // of the two states tells its end.
 func (r lifecycle) begin(l life, f facts, want printer.Activity, c cue, now time.Time) life {
 	next := life{Wire: l.Wire, Activity: l.Activity, Task: f.TaskID, Name: clip(f.Name), Last: l.Last}
+	next.LastPercent, next.LastLayer = l.LastPercent, l.LastLayer
 	next.Job.ID = r.newID()
 	next.Job.Attached = !l.known() || c.Start && !l.ongoing() && want != printer.Preparing
 	next.OldHMS = f.HMS[:min(len(f.HMS), maxFaults)]
@@ -246,9 +255,11 @@ func (r lifecycle) advance(l life, f facts, want printer.Activity, c cue, now ti
 	paused := l.Activity == printer.Paused
 	if want == printer.Printing && !l.Armed {
 		l.Armed = true
-		if !c.Gap && !l.Job.Attached {
-			l.OldPercent, l.OldLayer = leftBehind(f.Percent, 99), leftBehind(f.Layer, 1)
+		layer := 1
+		if c.Gap { // any number may have been printed in it
+			layer = f.Layer
 		}
+		l.OldPercent, l.OldLayer = leftBehind(f.Percent, l.LastPercent, 99), leftBehind(f.Layer, l.LastLayer, layer)
 	}
 	l = values(l, f)
 	l.Activity = want
@@ -284,10 +295,11 @@ func identify(l life, f facts) life {
 	return l
 }
 
-// leftBehind is v when it cannot be a new job's value: it is over the limit.
-func leftBehind(v, limit int) int {
-	if v > limit {
-		return v
+// leftBehind is v where it is not the new job's value, as far as can be told:
+// it is over the limit, or has not changed since the job was not running.
+func leftBehind(v, last, limit int) int {
+	if v > limit || v == last {
+		return max(v, 0)
 	}
 	return 0
 }

@@ -147,6 +147,26 @@ func TestLifecycle_Events(t *testing.T) {
 			p.wire("RUNNING").wire("RUNNING", atPercent(0), atLayer(0)).wire("RUNNING", atPercent(6)).wire("RUNNING", atLayer(1)).wire("RUNNING", atLayer(2), atPercent(26))
 			p.wire("RUNNING", atPercent(74)).wire("RUNNING", atPercent(75)).wire("RUNNING", atPercent(100)).wire("FINISH").wire("FINISH").wire("IDLE")
 		}, []string{"started", "first_layer_complete", "progress 25", "progress 50", "progress 75", "complete"}},
+		{"what a cancelled print left behind is not the next one's progress", func(p *play) {
+			p.wire("IDLE", named("old")).wire("RUNNING", atPercent(1)).wire("RUNNING", atPercent(57), atLayer(20)).wire("FAILED", raising(cancelCode))
+			p.told = nil
+			p.wire("IDLE", raising(0)).wire("PREPARE", named("vase")).wire("RUNNING").wire("RUNNING").wire("RUNNING", atPercent(0), atLayer(0))
+			p.wire("RUNNING", atPercent(26), atLayer(1)).wire("RUNNING", atLayer(2)).wire("RUNNING", atPercent(57)).wire("FINISH")
+		}, []string{"started", "progress 25", "first_layer_complete", "progress 50", "progress 75", "complete"}},
+		{"nor is it when a print begins without preparation", func(p *play) {
+			p.wire("IDLE", named("old"), atPercent(57)).wire("RUNNING", named("vase")).wire("RUNNING", atPercent(1)).wire("RUNNING", atPercent(26))
+		}, []string{"started", "progress 25"}},
+		{"nor when the program begins while it prepares", func(p *play) {
+			p.wire("PREPARE", named("vase"), atPercent(57), atLayer(20)).wire("RUNNING").wire("RUNNING", atPercent(0), atLayer(0)).wire("RUNNING", atPercent(26))
+		}, []string{"started", "progress 25"}},
+		{"progress that the first running report brings counts", func(p *play) {
+			p.wire("IDLE", named("old"), atPercent(57)).wire("PREPARE", named("vase")).wire("RUNNING", atPercent(30))
+		}, []string{"started", "progress 25"}},
+		{"a held end is followed by a print with progress of its own", func(p *play) {
+			p.wire("IDLE", named("old")).wire("RUNNING", atPercent(57)).wire("FAILED")
+			p.told = nil
+			p.wire("RUNNING", named("vase"), atPercent(30))
+		}, []string{"failed unknown", "started", "progress 25"}},
 		{"a print seen for the first time while it runs is attached to", func(p *play) {
 			p.wire("RUNNING", named("vase"), atPercent(60), atLayer(20)).wire("RUNNING", atPercent(76)).wire("FINISH")
 		}, []string{"progress 75", "complete"}},
@@ -277,6 +297,10 @@ func TestLifecycle_GapsAndRestarts(t *testing.T) {
 		{"finished in a gap", func(p *play) { p.lost().wire("FINISH", atPercent(100)) }, []string{"progress 25", "progress 50", "progress 75", "complete"}},
 		{"gone in a gap, end unknown", func(p *play) { p.lost().wire("IDLE", inStage(0)) }, []string{"failed unknown"}},
 		{"a new name while running is another job", func(p *play) { p.wire("RUNNING", named("next"), atPercent(0)) }, []string{"failed unknown", "started"}},
+		{"what was left behind is not the progress after a restart either", func(p *play) {
+			p.wire("FAILED", raising(cancelCode), atPercent(57)).wire("PREPARE", named("next"), raising(0))
+			p.restart(time.Minute).wire("RUNNING", named("next"), atPercent(57)).wire("RUNNING", atPercent(0)).wire("RUNNING", atPercent(26))
+		}, []string{"progress 25", "progress 50", "stopped user", "started", "progress 25"}},
 		{"restart in mid-print", func(p *play) { p.restart(time.Hour).wire("RUNNING", named("vase"), atPercent(30)).wire("FINISH") }, []string{"progress 25", "progress 50", "progress 75", "complete"}},
 		{"restart into another job", func(p *play) { p.restart(time.Hour).wire("RUNNING", named("next"), atPercent(30)) }, []string{"failed unknown", "started", "progress 25"}},
 		{"restart after an end that was told", func(p *play) {
