@@ -91,7 +91,7 @@ func TestLifecycle_Standing(t *testing.T) {
 		{"an entry of hms", facts{HMS: []hmsEntry{hmsJam()}}, []string{"0300_0100_0002_0001"}},
 		{"an error", facts{PrintError: 0x0500808F}, []string{"0500_808F"}},
 		{"an error with a first digit that is not 0", facts{PrintError: 0x12008012}, []string{"1200_8012"}},
-		{"a prompt is none", facts{PrintError: 0x0500C010}, nil},
+		{"a prompt", facts{PrintError: 0x0500C010}, []string{"0500_C010"}},
 		{"a phase is none", facts{PrintError: 0x03000001}, nil},
 		{"a cancel is none", facts{PrintError: cancelCode}, nil},
 		{"a cancel of the board is none", facts{PrintError: cancelCodeBoard}, nil},

@@ -44,8 +44,9 @@ func (e episode) over() time.Time {
 // isRefusal is the entry of hms by which a printer refuses an unsigned command.
 func isRefusal(e hmsEntry) bool { return e == hmsEntry{Attr: 0x05000500, Code: 0x00010007} }
 
-// standing are the faults that a report names. Prompts, phases, cancels, a
-// person's pause and refused commands are none.
+// standing are the faults that a report names. Phases, cancels, a person's
+// pause and refused commands are none. A prompt is one, but never a grave one:
+// some ask about what has gone wrong.
 func (r lifecycle) standing(f facts) []episode {
 	var out []episode
 	for _, e := range f.HMS {
@@ -54,7 +55,7 @@ func (r lifecycle) standing(f facts) []episode {
 		}
 		out = append(out, episode{Fault: r.hmsFault(e)})
 	}
-	if e := f.PrintError; e != 0 && !isCancel(e) && !isPhase(e) && !isPrompt(e) && e != userPause {
+	if e := f.PrintError; e != 0 && !isCancel(e) && !isPhase(e) && e != userPause {
 		out = append(out, episode{Fault: r.errorFault(e), Error: true})
 	}
 	return out

@@ -263,6 +263,22 @@ func TestDriver_FaultsAreEpisodes(t *testing.T) {
 	})
 }
 
+func TestDriver_PromptsAreListed(t *testing.T) {
+	inBubble(t, fresh(), func(r *rig) {
+		r.conn().say(`{"print":{"command":"push_status","print_error":83935248}}`)
+		r.wait(time.Second)
+		if f := r.state().Faults; len(f) != 1 || f[0].Code != "0500_C010" || f[0].Severity != printer.Info || f[0].Text == "" {
+			t.Errorf("faults are %+v", f)
+		}
+		r.conn().say(`{"print":{"command":"push_status","print_error":0}}`)
+		r.wait(errorClear + time.Second)
+		if f := r.state().Faults; len(f) != 0 {
+			t.Errorf("faults are %+v after it has gone", f)
+		}
+		wantEvents(t, r.events(printer.State{}), "printer_online")
+	})
+}
+
 func TestDriver_ForeignAndBrokenMessages(t *testing.T) {
 	inBubble(t, fresh(), func(r *rig) {
 		before := r.state()
