@@ -49,13 +49,13 @@ type grant struct {
 
 	// Family is of the half that all refresh tokens of the grant share. A
 	// token with it that is not the present one was used before.
-	Access       digest    `json:"access"`
-	AccessUntil  time.Time `json:"access_until,omitzero"`
+	Access      digest    `json:"access"`
+	AccessUntil time.Time `json:"access_until,omitzero"`
 	// Narrow is what the access token opens, when less was asked at refresh.
-	Narrow []auth.Scope `json:"narrow,omitempty"`
-	Family       digest    `json:"family"`
-	Refresh      digest    `json:"refresh"`
-	RefreshUntil time.Time `json:"refresh_until,omitzero"`
+	Narrow       []auth.Scope `json:"narrow,omitempty"`
+	Family       digest       `json:"family"`
+	Refresh      digest       `json:"refresh"`
+	RefreshUntil time.Time    `json:"refresh_until,omitzero"`
 }
 
 // end is when nothing of the grant works any more.
