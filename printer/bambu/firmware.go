@@ -7,12 +7,20 @@ import (
 )
 
 // firmware fills what is known of a newer firmware and of its installation.
-func (d *document) firmware(s *printer.State) {
+// Some printers name the version only among their modules: until those have
+// been seen, an update stays what base has.
+func (d *document) firmware(s *printer.State, base printer.State) {
 	up := d.field("upgrade_state")
 	switch state := up.at("new_version_state").integer(0, 100); {
 	case !state.Known:
 	case state.Value == 1:
-		s.FirmwareAvailable = d.newerFirmware(up, s.Firmware)
+		s.FirmwareAvailable = d.newerFirmware(up)
+		if s.FirmwareAvailable == "" && !d.versions.seen {
+			s.FirmwareAvailable = base.FirmwareAvailable
+		}
+		if s.FirmwareAvailable == s.Firmware {
+			s.FirmwareAvailable = ""
+		}
 	default:
 		s.FirmwareAvailable = ""
 	}
@@ -25,7 +33,7 @@ func (d *document) firmware(s *printer.State) {
 
 // newerFirmware is the printer's own newer version. An update that is only for
 // a changer names none.
-func (d *document) newerFirmware(up *node, installed string) string {
+func (d *document) newerFirmware(up *node) string {
 	version := up.at("ota_new_version_number").string()
 	for _, e := range up.at("new_ver_list").items() {
 		if version == "" && e.at("name").string() == "ota" {
@@ -34,9 +42,6 @@ func (d *document) newerFirmware(up *node, installed string) string {
 	}
 	if version == "" {
 		version = d.versions.module("ota").newer
-	}
-	if version == installed {
-		return ""
 	}
 	return version
 }

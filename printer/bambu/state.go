@@ -53,7 +53,7 @@ func (d *document) state(base printer.State) printer.State {
 	}
 	s.Family, s.Maker = Family, Maker
 	model := d.identify(&s)
-	d.firmware(&s)
+	d.firmware(&s, base)
 	d.job(&s)
 	d.flags(&s, model)
 	d.heat(&s, model)

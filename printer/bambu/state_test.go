@@ -283,6 +283,30 @@ func TestState_firmware(t *testing.T) {
 	}
 }
 
+func TestState_firmwareUntilTheModulesAreSeen(t *testing.T) {
+	base := printer.State{Serial: a1Serial, Model: "A1", Firmware: "01.07.00.00", FirmwareAvailable: "01.09.00.00"}
+	for _, tt := range []struct{ name, upgrade, module, before, after string }{
+		{"only the modules name it", `{"new_version_state":1}`, `"sw_ver":"01.07.00.00","new_ver":"01.09.00.00"`, "01.09.00.00", "01.09.00.00"},
+		{"nobody names it any more", `{"new_version_state":1}`, `"sw_ver":"01.07.00.00"`, "01.09.00.00", ""},
+		{"it has been installed", `{"new_version_state":1}`, `"sw_ver":"01.09.00.00","new_ver":"01.09.00.00"`, "01.09.00.00", ""},
+		{"there is none", `{"new_version_state":2}`, `"sw_ver":"01.07.00.00","new_ver":"01.09.00.00"`, "", ""},
+		{"the report names another", `{"new_version_state":1,"ota_new_version_number":"01.10.00.00"}`, `"sw_ver":"01.07.00.00"`, "01.10.00.00", "01.10.00.00"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			d := newDocument()
+			feed(t, d, report("0", `"upgrade_state":`+tt.upgrade+","+complete))
+			s := d.state(base)
+			if s.FirmwareAvailable != tt.before {
+				t.Errorf("got %q before the modules, want %q", s.FirmwareAvailable, tt.before)
+			}
+			feed(t, d, `{"info":{"command":"get_version","module":[{"name":"ota",`+tt.module+`}]}}`)
+			if s = d.state(s); s.FirmwareAvailable != tt.after {
+				t.Errorf("got %q after the modules, want %q", s.FirmwareAvailable, tt.after)
+			}
+		})
+	}
+}
+
 func TestState_limits(t *testing.T) {
 	limits := func(s printer.State) any {
 		return fmt.Sprint(s.Caps.NozzleRange.Max, s.Caps.BedRange.Max, s.Caps.ChamberRange.Max, s.Caps.ChamberHeater)
