@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -23,6 +24,7 @@ import (
 	"github.com/printwire/printwire/discovery"
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/hass"
+	"github.com/printwire/printwire/mqtt/broker"
 	"github.com/printwire/printwire/printer"
 	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/settings"
@@ -72,6 +74,8 @@ type App struct {
 	discovery  *discovery.Discovery
 	recorder   *archive.Recorder
 	api        http.Handler
+	// cutStreams ends the API's open streams of a key.
+	cutStreams func(key string)
 
 	socket net.Listener
 	web    net.Listener
@@ -169,8 +173,11 @@ func (a *App) serial(id int) (string, bool) {
 	return s.Config.Serial, err == nil
 }
 
-// revoked ends the MQTT sessions of a login that lost its rights.
+// revoked ends the streams and MQTT sessions of a login that lost its rights.
 func (a *App) revoked(name string) {
+	if a.cutStreams != nil {
+		a.cutStreams(name)
+	}
 	b := a.brokers.embedded
 	if b == nil {
 		return
@@ -189,7 +196,8 @@ func (a *App) revoked(name string) {
 // that were added at run time.
 func (a *App) openPrinters(ctx context.Context) error {
 	a.bridge = bridge.New(bridge.Options{Store: a.store, Open: a.openDriver, Marks: a.marks, Log: a.log, Now: a.now})
-	a.recorder = archive.New(a.store.Archive())
+	a.recorder = archive.NewWith(a.store.Archive(), archive.Options{Log: a.log, Now: a.now})
+	a.bridge.AddSink("archive", a.recorder.Sampler())
 	for i, p := range a.settings.Printers {
 		_, err := a.bridge.Add(ctx, printer.Config{
 			Name: p.Name, Family: p.Family, Host: p.Host, Port: p.Port, Serial: p.Serial, AccessCode: p.AccessCode,
@@ -210,10 +218,21 @@ func (a *App) openDiscovery(context.Context) error {
 		Bus: a.brokers.bus, Printers: a.bridge, Store: a.store.KV("discovery"),
 		Bridge: discovery.Bridge{Clients: a.clients(), Problem: a.problem, LogLevel: a.logLevel, SetLogLevel: a.setLogLevel, Restart: a.restart},
 		Prefix: a.settings.HomeAssistant.DiscoveryPrefix, InstallID: a.install, Version: a.version,
-		Stages: stages(), Milestones: a.settings.Milestones, Log: a.log, Now: a.now,
+		Audience: a.audience(), Stages: stages(), Milestones: a.settings.Milestones, Log: a.log, Now: a.now,
 	})
 	a.bridge.AddSink("discovery", a.discovery)
 	return nil
+}
+
+// audience tells whether a client of the embedded broker has subscribed to
+// anything; nil without one, because a foreign broker does not tell.
+func (a *App) audience() func() bool {
+	if a.brokers.embedded == nil {
+		return nil
+	}
+	return func() bool {
+		return slices.ContainsFunc(a.brokers.embedded.Sessions(), func(s broker.Session) bool { return s.Subscriptions > 0 })
+	}
 }
 
 // clients counts the embedded broker's clients; nil without one.

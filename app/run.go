@@ -99,6 +99,7 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 		parts.start("broker client", a.brokers.outside.Run)
 	}
 	parts.start("discovery", a.discovery.Run)
+	parts.start("archive", a.recorder.Run)
 	for _, f := range []journal.Follower{a.recorder, a.discovery.Follower()} {
 		parts.start("follower "+f.Name(), func(ctx context.Context) error {
 			return journal.Follow(ctx, a.log, a.store, f)

@@ -61,7 +61,10 @@ type Options struct {
 	Stages []string
 	// Milestones are the percentages that Home Assistant is told of; nil is 25, 50, 75.
 	Milestones []int
-	Log        *slog.Logger
+	// Audience tells whether somebody listens to MQTT now. Events of the time
+	// just before a start wait for that, up to half a minute; nil never waits.
+	Audience func() bool
+	Log      *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }

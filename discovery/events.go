@@ -19,6 +19,44 @@ type events struct {
 	d *Discovery
 	// origins by the event's name.
 	origins map[string]journal.Origin
+	// gathered: the wait for an audience is over.
+	gathered bool
+}
+
+// How long the first events after a start wait for somebody to tell them to:
+// Home Assistant tries a lost broker every 10 s, and subscribes to the topics
+// of events some time after it has connected.
+const (
+	audienceLimit  = 30 * time.Second
+	audienceSettle = 2 * time.Second
+	audienceLook   = 200 * time.Millisecond
+)
+
+// gather waits, once, until somebody listens. An event that was journalled
+// just before a crash would otherwise be told to an empty room.
+func (e *events) gather(ctx context.Context) error {
+	if e.gathered || e.d.opts.Audience == nil {
+		return nil
+	}
+	limit, tick := time.NewTimer(audienceLimit), time.NewTicker(audienceLook)
+	defer limit.Stop()
+	defer tick.Stop()
+	var settled <-chan time.Time
+	for {
+		if settled == nil && e.d.opts.Audience() {
+			settled = time.After(audienceSettle)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-limit.C:
+		case <-settled:
+		case <-tick.C:
+			continue
+		}
+		e.gathered = true
+		return nil
+	}
 }
 
 // Follower tells the events of the journal on MQTT, as JSON for event entities
@@ -39,7 +77,10 @@ func (e *events) Name() string { return "homeassistant" }
 func (e *events) Cursor(context.Context) (uint64, error) { return e.d.cursor() }
 
 // Apply tells entries in order.
-func (e *events) Apply(_ context.Context, entries []journal.Entry, lost int) error {
+func (e *events) Apply(ctx context.Context, entries []journal.Entry, lost int) error {
+	if err := e.gather(ctx); err != nil {
+		return err
+	}
 	if lost > 0 {
 		e.d.log.Warn("events were dropped before they could be told", "count", lost)
 	}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/printwire/printwire/discovery"
@@ -135,5 +136,37 @@ func TestFollower_FailureIsToldAgainWithTheSameSeq(t *testing.T) {
 	}
 	if seen != 2 {
 		t.Errorf("event 1 was told %d times, want twice", seen)
+	}
+}
+
+func TestFollower_WaitsForAnAudienceAfterAStart(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		comes  time.Duration // when somebody listens
+		before time.Duration // nothing is told until then
+		told   time.Duration
+	}{
+		{"told when somebody has settled", 5 * time.Second, 6 * time.Second, 8 * time.Second},
+		{"told to nobody after half a minute", time.Hour, 29 * time.Second, 31 * time.Second},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				bus := &mqtttest.Fake{}
+				began := time.Now()
+				d := discovery.New(discovery.Options{Bus: bus, Store: &store{}, Audience: func() bool { return time.Since(began) >= c.comes }})
+				entry := journal.Entry{Seq: 1, Time: time.Now(), Name: "printer_online", Serial: "03900C000000001", Data: []byte(`{}`)}
+				done := make(chan error, 1)
+				go func() { done <- d.Follower().Apply(t.Context(), []journal.Entry{entry}, 0) }() // owner: this test waits on done
+				<-time.After(c.before)
+				synctest.Wait()
+				if n := len(bus.Published()); n != 0 {
+					t.Errorf("%d messages told to an empty room", n)
+				}
+				<-time.After(c.told - c.before)
+				if err := <-done; err != nil || len(bus.Published()) != 2 {
+					t.Errorf("told %d messages, error %v", len(bus.Published()), err)
+				}
+			})
+		})
 	}
 }
