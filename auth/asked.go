@@ -26,7 +26,7 @@ func (q Asked) Terms() []string {
 	if !words && len(q.Flags) == 0 {
 		return nil
 	}
-	terms := slices.Concat([]string{}, q.Scopes, q.Permissions)
+	terms := append(append([]string{}, q.Scopes...), q.Permissions...) // never nil: something was said
 	if q.Scope != "" {
 		terms = append(terms, q.Scope)
 	}
