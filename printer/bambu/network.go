@@ -81,6 +81,8 @@ type network struct {
 	online bool
 	// told: an update was emitted in this run.
 	told bool
+	// announced: the log has a link, and not that it brought reports and was lost.
+	announced bool
 }
 
 func newNetwork(now time.Time) network { return network{retryAt: now, downSince: now} }
@@ -166,7 +168,8 @@ func (s *session) connected(r dialled, now time.Time) {
 		s.refused(r, now)
 		return
 	}
-	s.log.Info("connected to the printer")
+	s.log.change(!s.net.announced, "connected to the printer")
+	s.net.announced = true
 	s.net.link = r.link
 	s.net.since, s.net.aliveAt = now, now
 	s.net.deltas = false
@@ -216,7 +219,8 @@ func (s *session) refused(r dialled, now time.Time) {
 
 // drop takes the end of the link, or ends it.
 func (s *session) drop(why error, now time.Time) {
-	s.log.Info("connection to the printer ended", "error", why)
+	s.log.change(s.net.delivering, "connection to the printer ended", "error", why)
+	s.net.announced = s.net.announced && !s.net.delivering
 	s.hangUp()
 	s.tracker.abandon(errLost())
 	if !s.net.delivering {
@@ -240,6 +244,7 @@ func (s *session) everReported() bool { return s.spoken || s.state.Activity != "
 func (s *session) offline(now time.Time) {
 	if s.net.online {
 		s.log.Warn("printer is offline", "problem", string(s.net.trouble.Code))
+		s.net.announced = false
 	}
 	s.net.online = false
 	s.net.downSince = now

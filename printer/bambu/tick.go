@@ -31,6 +31,16 @@ func (l logger) warnHourly(now time.Time, kind, msg string, args ...any) {
 	l.Log(context.Background(), level, msg, args...) //nolint:sloglint // the callers give constants
 }
 
+// change logs at level info what is a change, and else at level debug: a
+// printer that cannot be talked to is tried again for days.
+func (l logger) change(is bool, msg string, args ...any) {
+	level := slog.LevelDebug
+	if is {
+		level = slog.LevelInfo
+	}
+	l.Log(context.Background(), level, msg, args...) //nolint:sloglint // the callers give constants
+}
+
 // Reasons for which the session itself ends a link.
 var (
 	errSilent = errors.New("no report for a minute")
