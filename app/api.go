@@ -2,18 +2,30 @@ package app
 
 import (
 	"context"
+	"errors"
+	"net"
 	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
 
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/httpapi"
+	"github.com/printwire/printwire/printer"
 )
 
 // openAPI makes the REST API.
-func (a *App) openAPI(context.Context) (err error) {
-	a.api, err = httpapi.New(httpapi.Options{
-		Printers: a.bridge, Keys: a.auth, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
+func (a *App) openAPI(context.Context) error {
+	api, err := httpapi.New(httpapi.Options{
+		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, Journal: a.store, Store: a.store.KV("api"),
+		Settings: a.shownSettings, System: a.system, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
 		Hosts: a.settings.HTTP.Hosts, QueryKey: a.settings.HTTP.QueryKey,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	a.api, a.cutStreams = api, api.Cut
+	return nil
 }
 
 func (a *App) server() *http.Server { return httpapi.Server(a.api, a.log) }
@@ -25,6 +37,78 @@ func (a *App) health() httpapi.Health {
 		h.MQTT = a.brokers.outside.Connected()
 	}
 	return h
+}
+
+// system is how the program does.
+func (a *App) system() httpapi.System {
+	bridge := a.bridge.Health()
+	s := httpapi.System{MQTTClients: -1, EventsWaiting: bridge.Waiting, EventsDropped: bridge.Dropped}
+	if info, err := os.Stat(filepath.Join(a.data, databaseName)); err == nil {
+		s.Size = info.Size()
+	}
+	if b := a.brokers.embedded; b != nil {
+		s.MQTTEmbedded, s.MQTTClients = true, b.Stats().Clients
+		if _, port, err := net.SplitHostPort(a.settings.MQTT.Listen); err == nil {
+			s.MQTTPort, _ = strconv.Atoi(port)
+		}
+		return s
+	}
+	s.MQTTHost, s.MQTTPort = a.settings.MQTT.External.Host, a.settings.MQTT.External.Port
+	return s
+}
+
+// shownSettings are the settings that may be shown: what is not a secret and
+// does not hold one, named one by one.
+func (a *App) shownSettings() map[string]any {
+	s := a.settings
+	printers := make([]map[string]any, 0, len(s.Printers))
+	for _, p := range s.Printers {
+		printers = append(printers, map[string]any{
+			"name": p.Name, "family": p.Family, "host": p.Host, "port": p.Port, "serial": p.Serial, "certificate": p.Certificate, "area": p.Area,
+		})
+	}
+	return map[string]any{
+		"http": map[string]any{"listen": s.HTTP.Listen, "tls_listen": s.HTTP.TLSListen, "hosts": s.HTTP.Hosts, "query_key": s.HTTP.QueryKey},
+		"mqtt": map[string]any{
+			"mode": s.MQTT.Mode, "listen": s.MQTT.Listen, "tls_listen": s.MQTT.TLSListen, "ws_listen": s.MQTT.WSListen, "max_packet": s.MQTT.MaxPacket,
+			"external": map[string]any{"host": s.MQTT.External.Host, "port": s.MQTT.External.Port, "tls": s.MQTT.External.TLS},
+		},
+		"homeassistant": map[string]any{"discovery_prefix": s.HomeAssistant.DiscoveryPrefix},
+		"printers":      printers, "milestones": s.Milestones,
+		"log": map[string]any{"level": s.Log.Level, "format": s.Log.Format},
+		// What Bambuddy's clients look for.
+		"mqtt_enabled": true, "mqtt_topic_prefix": "printwire", "currency": nil, "energy_cost_per_kwh": nil,
+	}
+}
+
+// tryPrinter connects to a printer for the API. One that the bridge is
+// connected to in the same way is not connected to twice.
+func (a *App) tryPrinter(ctx context.Context, config printer.Config) (printer.State, error) {
+	if s, err := a.bridge.Find(config.Serial); err == nil && s.State.Online && sameWay(s.Config, config) {
+		return s.State, nil
+	}
+	driver, err := a.openDriver(config)
+	if err != nil {
+		return printer.State{}, err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var last printer.State
+	err = driver.Run(ctx, printer.Start{Fresh: true}, func(u printer.Update) {
+		last = u.State
+		if last.Online && last.Model != "" && last.Firmware != "" || !last.Online && last.Problem.Code != "" {
+			cancel()
+		}
+	})
+	switch {
+	case err != nil && !errors.Is(err, context.Canceled):
+		return last, err
+	case last.Online:
+		return last, nil
+	case last.Problem.Text != "":
+		return last, fault.New(fault.Offline, "%s", last.Problem.Text)
+	}
+	return last, fault.New(fault.Offline, "the printer did not answer in time")
 }
 
 // OpenAPI is the description of the REST API of a version, as JSON.

@@ -4,13 +4,16 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humagin"
 	"github.com/gin-gonic/gin"
 
+	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/journal"
 	"github.com/printwire/printwire/printer"
 )
 
@@ -34,6 +37,24 @@ type Health struct {
 type Options struct {
 	Printers Printers
 	Keys     Keys
+	// Manager changes the printers and gives them commands.
+	Manager Manager
+	// Test connects to a printer and tells what it finds. fault.Offline: nothing,
+	// with the reason; the state may hold the problem.
+	Test func(ctx context.Context, c printer.Config) (printer.State, error)
+	// Simulated tells whether a printer is none: those alone exist for test keys.
+	// nil is never.
+	Simulated func(printer.Snapshot) bool
+	// Journal is what the stream of events follows.
+	Journal journal.Reader
+	// Store keeps what the API has to remember itself; nil remembers until the end of the process.
+	Store Store
+	// Settings are the settings without their secrets, as they may be shown.
+	Settings func() map[string]any
+	// System is asked at each call of the system's information.
+	System func() System
+	// Lines are the last lines of the log, oldest first; nil is none.
+	Lines func() []string
 	// Health is asked at each call of /health; it must not block.
 	Health func() Health
 	Log    *slog.Logger
@@ -53,15 +74,34 @@ type Options struct {
 type api struct {
 	Options
 	huma      huma.API
+	rows      []row
 	documents documents
+	replays   replays
+	streams   streams
+	began     time.Time
 	openapi   []byte
 }
 
-// New makes the API's handler. It starts nothing.
-func New(o Options) (http.Handler, error) {
-	_, h, err := build(o, routes())
-	return h, err
+// API is the REST API as a handler.
+type API struct {
+	*api
+	handler http.Handler
 }
+
+// New makes the API. It starts nothing.
+func New(o Options) (*API, error) {
+	a, h, err := build(o, routes())
+	if err != nil {
+		return nil, err
+	}
+	return &API{api: a, handler: h}, nil
+}
+
+// ServeHTTP answers a request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.handler.ServeHTTP(w, r) }
+
+// Cut ends the open streams of a key that lost its rights.
+func (a *API) Cut(key string) { a.streams.cut(key) }
 
 // OpenAPI is the API's description as JSON.
 func OpenAPI(version string) ([]byte, error) {
@@ -76,7 +116,14 @@ func build(o Options, rows []row) (*api, http.Handler, error) {
 	if o.Concurrent == 0 {
 		o.Concurrent = 256
 	}
-	a := &api{Options: o}
+	if o.Store == nil {
+		o.Store = &volatile{}
+	}
+	if o.Simulated == nil {
+		o.Simulated = func(printer.Snapshot) bool { return false }
+	}
+	a := &api{Options: o, began: o.Now()}
+	a.replays = replays{store: o.Store, now: o.Now, log: o.Log}
 	engine := a.engine()
 	a.huma = humagin.New(engine, a.config())
 	for _, r := range rows {
@@ -102,12 +149,12 @@ func (a *api) engine() *gin.Engine {
 	e.ForwardedByClientIP = false
 	// A nil list of proxies cannot be malformed.
 	_ = e.SetTrustedProxies(nil)
-	e.Use(a.recover, a.authenticate, a.checkBody)
+	e.Use(a.recover, a.authenticate)
 	e.NoRoute(func(c *gin.Context) {
-		a.refuse(c, problem{status: http.StatusNotFound, detail: "There is nothing at this path."})
+		a.nowhere(c, problem{status: http.StatusNotFound, detail: "There is nothing at this path."})
 	})
 	e.NoMethod(func(c *gin.Context) {
-		a.refuse(c, problem{status: http.StatusMethodNotAllowed, detail: "This path does not take " + method(c.Request) + "."})
+		a.nowhere(c, problem{status: http.StatusMethodNotAllowed, detail: "This path does not take " + method(c.Request) + "."})
 	})
 	return e
 }
@@ -135,8 +182,19 @@ func (a *api) find(ctx context.Context, ref string) (printer.Snapshot, error) {
 		return printer.Snapshot{}, missing
 	case err != nil:
 		return printer.Snapshot{}, err
-	case !caller(ctx).MayPrinter(s.Config.ID):
+	case !a.mayKnow(caller(ctx), s):
 		return printer.Snapshot{}, missing
 	}
 	return s, nil
+}
+
+// mayKnow tells whether a printer exists for somebody.
+func (a *api) mayKnow(who auth.Identity, s printer.Snapshot) bool {
+	return who.MayPrinter(s.Config.ID) && (!who.Test || a.Simulated(s))
+}
+
+// visible are the printers that exist for the caller.
+func (a *api) visible(ctx context.Context) []printer.Snapshot {
+	who := caller(ctx)
+	return slices.DeleteFunc(slices.Clone(a.Printers.Snapshots()), func(s printer.Snapshot) bool { return !a.mayKnow(who, s) })
 }

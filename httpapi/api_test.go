@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -100,6 +101,8 @@ type fixture struct {
 	health  httpapi.Health
 	log     *strings.Builder
 	now     time.Time
+	manager *manager
+	ledger  *ledger
 	opts    httpapi.Options
 }
 
@@ -107,6 +110,7 @@ func newFixture(tb testing.TB, change ...func(*httpapi.Options)) *fixture {
 	tb.Helper()
 	f := &fixture{fleet: newFleet(), now: start(), health: httpapi.Health{Database: true, MQTT: true}, log: &strings.Builder{}}
 	f.t, _ = tb.(*testing.T)
+	f.manager, f.ledger = &manager{fleet: f.fleet, outcome: printer.Outcome{Acknowledged: true, Effective: true}}, newLedger()
 	ids := 0
 	f.auth = auth.New(auth.Options{
 		Store: &memory{data: map[string][]byte{}}, Now: func() time.Time { return f.now },
@@ -116,9 +120,15 @@ func newFixture(tb testing.TB, change ...func(*httpapi.Options)) *fixture {
 		tb.Fatalf("load auth: %v", err)
 	}
 	f.opts = httpapi.Options{
-		Printers: f.fleet, Keys: f.auth, Health: func() httpapi.Health { return f.health },
-		Log: slog.New(slog.NewTextHandler(&lockedWriter{w: f.log}, &slog.HandlerOptions{Level: slog.LevelInfo})),
-		Now: func() time.Time { return f.now }, Version: "1.2.3",
+		Printers: f.fleet, Manager: f.manager, Journal: f.ledger, Keys: f.auth,
+		Test: func(_ context.Context, c printer.Config) (printer.State, error) {
+			return printer.State{Serial: c.Serial, Online: true}, nil
+		},
+		Settings: func() map[string]any { return map[string]any{"http": map[string]any{"listen": ":8000"}} },
+		System:   func() httpapi.System { return httpapi.System{MQTTEmbedded: true, MQTTPort: 1883} },
+		Health:   func() httpapi.Health { return f.health },
+		Log:      slog.New(slog.NewTextHandler(&lockedWriter{w: f.log}, &slog.HandlerOptions{Level: slog.LevelInfo})),
+		Now:      func() time.Time { return f.now }, Version: "1.2.3",
 	}
 	for _, c := range change {
 		c(&f.opts)
@@ -144,7 +154,7 @@ func (l *lockedWriter) Write(b []byte) (int, error) {
 
 // key makes a key that holds scopes, on all printers or some.
 func (f *fixture) key(scopes []string, printers ...int) string {
-	text, _, err := f.auth.CreateKey(auth.NewKey{Name: "test", Terms: scopes, Printers: printers})
+	text, _, err := f.auth.CreateKey(auth.NewKey{Name: "test", Terms: scopes, Printers: printers, Plan: auth.Plan{Name: auth.PlanUnlimited}})
 	if err != nil {
 		panic(err)
 	}

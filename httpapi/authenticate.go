@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
@@ -11,39 +12,62 @@ import (
 	"github.com/gin-gonic/gin"
 
 	"github.com/printwire/printwire/auth"
+	"github.com/printwire/printwire/secret"
 )
 
-// Keys is where the API learns who holds a credential.
+// Keys is who asks and what they may do; see package auth.
 type Keys interface {
-	// Check is who holds the credential. The error is an *auth.Refusal, or
-	// says why the question could not be answered.
 	Check(auth.Credential) (auth.Identity, error)
+	Redeem(ticket secret.Text, remote string) (auth.Identity, error)
+	Again(auth.Identity) (auth.Identity, error)
+	Ticket(auth.Identity) (secret.Text, time.Time, error)
+	Take(auth.Identity, auth.Class) auth.Rate
+	TakeAddress(remote string) auth.Rate
+	Keys() []auth.Key
+	Key(id string) (auth.Key, error)
+	CreateKey(auth.NewKey) (secret.Text, auth.Key, error)
+	EditKey(id string, edit auth.KeyEdit) (auth.Key, error)
+	RotateKey(id string, r auth.Rotation) (secret.Text, auth.Key, error)
+	RevokeKey(id, by, reason string) (auth.Key, error)
+	Audit() *auth.Audit
 }
 
 // session is what is known about the sender of a request.
 type session struct {
 	who     auth.Identity
 	carrier auth.Carrier
+	// known: there was a good credential.
+	known  bool
+	remote string
 }
 
 type sessionKey struct{}
 
 // caller is who sent the request that a context belongs to. Without anybody
 // it is an identity that may do nothing.
-func caller(ctx context.Context) auth.Identity {
+func caller(ctx context.Context) auth.Identity { return sender(ctx).who }
+
+// sender is the session that a context belongs to.
+func sender(ctx context.Context) session {
 	s, _ := ctx.Value(sessionKey{}).(session)
-	return s.who
+	return s
 }
 
 // isOpen tells whether a path asks for no key. Paths that do not exist are
 // not open: without a key nobody learns which ones do.
-func isOpen(path string) bool { return path == "/health" || path == "/healthz" }
+func isOpen(path string) bool { return isHealth(path) }
+
+func isHealth(path string) bool { return path == "/health" || path == "/healthz" }
 
 // authenticate lets a request pass whose credential is good, and leaves who it
 // is in the request's context.
 func (a *api) authenticate(c *gin.Context) {
 	r := c.Request
 	if isOpen(r.URL.Path) {
+		return
+	}
+	if r.ContentLength > maxBody {
+		a.refuse(c, tooLarge())
 		return
 	}
 	found := a.credential(r)
@@ -56,17 +80,34 @@ func (a *api) authenticate(c *gin.Context) {
 		a.refuse(c, problem{status: http.StatusBadRequest, word: "invalid_request", code: "AMBIGUOUS_CREDENTIALS", detail: "Two different credentials were sent; send one."})
 		return
 	}
-	who, err := a.Keys.Check(auth.Credential{Text: found.text, Remote: remote(r), Agent: r.UserAgent()})
+	who, err := a.identity(r, found)
 	if err != nil {
 		a.refuse(c, a.unauthorized(err, found))
 		return
 	}
-	s.who = who
+	s.who, s.known, s.remote = who, true, remote(r)
+	if !who.Sunset.IsZero() {
+		c.Header("Deprecation", "@"+decimal(int(who.Rotated.Unix())))
+		c.Header("Sunset", who.Sunset.UTC().Format(http.TimeFormat))
+	}
 	c.Request = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
 	if r.Method != http.MethodGet && !who.MayChange() {
 		a.refuse(c, forbidden(s, ""))
 	}
 }
+
+// identity is who a credential belongs to. A stream may be opened with a
+// ticket, when there is no other.
+func (a *api) identity(r *http.Request, found shown) (auth.Identity, error) {
+	if found.text == "" && r.Method == http.MethodGet && r.URL.Path == base+"/events" {
+		if ticket := r.URL.Query().Get("ticket"); ticket != "" {
+			return a.Keys.Redeem(secret.Text(ticket), remote(r))
+		}
+	}
+	return a.Keys.Check(auth.Credential{Text: found.text, Remote: remote(r), Agent: r.UserAgent()})
+}
+
+func decimal(n int) string { return strconv.Itoa(n) }
 
 // unauthorized is the answer to a credential that was refused.
 func (a *api) unauthorized(err error, found shown) problem {
@@ -77,6 +118,8 @@ func (a *api) unauthorized(err error, found shown) problem {
 		auth.Unknown:   "Invalid API key",
 		auth.Revoked:   "This API key has been revoked",
 		auth.Expired:   "This API key is not valid at this time",
+		auth.Elsewhere: "This API key is not to be used from this address",
+		auth.Inactive:  "API key owner is deactivated or no longer exists",
 		auth.Limited:   "Too many failed attempts from this address.",
 	}
 	detail, ok := details[reason]
@@ -85,6 +128,8 @@ func (a *api) unauthorized(err error, found shown) problem {
 	}
 	p := problem{status: http.StatusUnauthorized, code: reason.Code(found.carrier), detail: detail}
 	switch {
+	case reason.Right():
+		p.status = http.StatusForbidden
 	case reason == auth.Limited:
 		p.status = http.StatusTooManyRequests
 		p.retryAfter = max(1, int((auth.RetryAfter(err)+time.Second-1)/time.Second))
@@ -108,15 +153,39 @@ func forbidden(s session, needs auth.Scope) problem {
 	return p
 }
 
-// require lets a request pass whose sender holds a scope.
-func (a *api) require(scope auth.Scope) func(huma.Context, func(huma.Context)) {
+// admit lets a request pass to a route: whose sender holds the scope, is within
+// the limits, and whose body can be read. In this order.
+func (a *api) admit(r row) func(huma.Context, func(huma.Context)) {
 	return func(ctx huma.Context, next func(huma.Context)) {
-		s, _ := ctx.Context().Value(sessionKey{}).(session)
-		if !s.who.Has(scope) {
-			a.refuse(humagin.Unwrap(ctx), forbidden(s, scope))
-			return
+		c := humagin.Unwrap(ctx)
+		s := sender(ctx.Context())
+		switch {
+		case !r.open && r.scope != "" && !s.who.Has(r.scope):
+			p := forbidden(s, r.scope)
+			if r.refusal != "" {
+				p.detail = r.refusal
+			}
+			a.refuse(c, p)
+		case a.limited(c, s, r.class):
+		case a.unreadable(c):
+		default:
+			next(ctx)
+			if r.method != http.MethodGet && c.Writer.Status() < http.StatusBadRequest {
+				a.audited(s, r.audit, c.Request.URL.Path)
+			}
 		}
-		next(ctx)
+	}
+}
+
+// nowhere is the answer at a path that is none, for somebody who holds a key.
+func (a *api) nowhere(c *gin.Context, p problem) {
+	s := sender(c.Request.Context())
+	kind := classRead
+	if c.Request.Method != http.MethodGet {
+		kind = classWrite
+	}
+	if !a.limited(c, s, kind) {
+		a.refuse(c, p)
 	}
 }
 

@@ -14,54 +14,83 @@ import (
 
 // The bounds of a request's body.
 const (
+	formType     = "application/x-www-form-urlencoded"
 	maxBody      = 1 << 20
 	maxBodyDepth = 64
 )
 
-// checkBody refuses bodies that are too large, compressed, in another charset,
-// or whose JSON says a thing twice, before a handler sees them. GET and HEAD
-// have no body to look at.
-func (a *api) checkBody(c *gin.Context) {
+// unreadable answers, and is true, when a body is too large, compressed, in
+// another charset, or its JSON says a thing twice: before a handler sees it.
+// GET and HEAD have no body to look at.
+func (a *api) unreadable(c *gin.Context) bool {
 	r := c.Request
 	if r.Method == http.MethodGet || r.Body == nil || r.ContentLength == 0 {
-		return
+		return false
 	}
-	if p, bad := readable(r); bad {
+	if p, bad := encodedBody(r); bad {
 		a.refuse(c, p)
-		return
+		return true
 	}
 	data, err := io.ReadAll(http.MaxBytesReader(c.Writer, r.Body, maxBody))
 	if err != nil {
 		p := problem{status: http.StatusBadRequest, detail: "The body could not be read."}
 		if large := (*http.MaxBytesError)(nil); errors.As(err, &large) {
-			p = problem{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than 1 MiB."}
+			p = tooLarge()
 		}
 		a.refuse(c, p)
-		return
-	}
-	if detail := flawIn(data); detail != "" && len(data) > 0 {
-		a.refuse(c, problem{status: http.StatusBadRequest, detail: detail})
-		return
+		return true
 	}
 	r.Body = io.NopCloser(bytes.NewReader(data))
+	if len(data) == 0 {
+		return false
+	}
+	if p, bad := typed(r, data); bad {
+		a.refuse(c, p)
+		return true
+	}
+	if r.Header.Get("Content-Type") == formType {
+		return false
+	}
+	if detail := flawIn(data); detail != "" {
+		a.refuse(c, problem{status: http.StatusBadRequest, detail: detail})
+		return true
+	}
+	return false
 }
 
-func readable(r *http.Request) (problem, bool) {
-	unsupported := func(detail string) (problem, bool) {
-		return problem{status: http.StatusUnsupportedMediaType, detail: detail}, true
-	}
+func tooLarge() problem {
+	return problem{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than 1 MiB."}
+}
+
+func unsupportedMedia(detail string) (problem, bool) {
+	return problem{status: http.StatusUnsupportedMediaType, detail: detail}, true
+}
+
+// encodedBody refuses what can be refused before anything is read.
+func encodedBody(r *http.Request) (problem, bool) {
 	if enc := r.Header.Get("Content-Encoding"); enc != "" && !strings.EqualFold(enc, "identity") {
-		return unsupported("Compressed bodies are not taken.")
-	}
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != jsonType && !strings.HasSuffix(kind, "+json") {
-		return unsupported("The body must be application/json.")
-	}
-	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
-		return unsupported("The body must be UTF-8.")
+		return unsupportedMedia("Compressed bodies are not taken.")
 	}
 	if r.ContentLength > maxBody {
-		return problem{status: http.StatusRequestEntityTooLarge, detail: "The body is larger than 1 MiB."}, true
+		return tooLarge(), true
+	}
+	return problem{}, false
+}
+
+// typed looks at the body's type. A body without one, or with that of a form,
+// which is what curl -d sends, is JSON when it looks like it.
+func typed(r *http.Request, data []byte) (problem, bool) {
+	raw := r.Header.Get("Content-Type")
+	kind, params, err := mime.ParseMediaType(raw)
+	untold := raw == "" || err == nil && kind == formType
+	switch {
+	case untold && bytes.HasPrefix(bytes.TrimLeft(data, " \t\r\n"), []byte("{")):
+		r.Header.Set("Content-Type", jsonType)
+	case err != nil, kind != jsonType && !strings.HasSuffix(kind, "+json"):
+		return unsupportedMedia("The body must be application/json.")
+	}
+	if charset := params["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return unsupportedMedia("The body must be UTF-8.")
 	}
 	return problem{}, false
 }
@@ -90,6 +119,8 @@ func flawIn(data []byte) string {
 		if name {
 			key, _ := token.(string)
 			names := open[len(open)-1]
+			// The decoder does not mind the case of letters.
+			key = strings.ToLower(strings.ToUpper(key))
 			if names[key] {
 				return "A name stands twice in the same object of the body."
 			}

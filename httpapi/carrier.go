@@ -72,7 +72,11 @@ func (s *shown) authorization(r *http.Request, value string) {
 	switch strings.ToLower(scheme) {
 	case "":
 	case "bearer":
-		s.add(rest, auth.ByBearer)
+		carrier := auth.ByBearer
+		if strings.HasPrefix(strings.TrimSpace(rest), auth.AccessMark) {
+			carrier = auth.ByToken
+		}
+		s.add(rest, carrier)
 	case "basic":
 		user, password, ok := (&http.Request{Header: http.Header{"Authorization": {value}}}).BasicAuth()
 		switch {

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/gin-gonic/gin"
 )
@@ -32,7 +34,9 @@ func (a *api) guard(engine http.Handler) http.Handler {
 		if !isOpen(r.URL.Path) {
 			select {
 			case turns <- struct{}{}:
-				defer func() { <-turns }()
+				give := sync.OnceFunc(func() { <-turns })
+				defer give()
+				r = r.WithContext(context.WithValue(r.Context(), turnKey{}, give))
 			default:
 				a.answer(w, r, problem{status: http.StatusServiceUnavailable, detail: "Too many requests at once.", retryAfter: 1})
 				return
@@ -40,6 +44,15 @@ func (a *api) guard(engine http.Handler) http.Handler {
 		}
 		a.logged(engine, w, canonical(r))
 	})
+}
+
+type turnKey struct{}
+
+// release gives back a request's turn before its end.
+func release(ctx context.Context) {
+	if give, ok := ctx.Value(turnKey{}).(func()); ok {
+		give()
+	}
 }
 
 // canonical is the request as routes know it: without a slash at the end, and

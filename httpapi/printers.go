@@ -62,11 +62,9 @@ type printersAnswer struct {
 }
 
 func (a *api) printers(ctx context.Context, _ *nothing) (*printersAnswer, error) {
-	who, list := caller(ctx), []Printer{}
-	for _, s := range a.Printers.Snapshots() {
-		if who.MayPrinter(s.Config.ID) {
-			list = append(list, describePrinter(s))
-		}
+	list := []Printer{}
+	for _, s := range a.visible(ctx) {
+		list = append(list, describePrinter(s))
 	}
 	return &printersAnswer{Body: list}, nil
 }

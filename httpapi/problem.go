@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
 )
 
 // problemType is the content type of errors.
@@ -34,6 +36,9 @@ type Failure struct {
 	RetryIn   int            `json:"retry_after,omitempty" doc:"Seconds to wait."`
 	Required  []auth.Scope   `json:"required_scopes,omitempty" nullable:"false"`
 	Granted   *[]auth.Scope  `json:"granted_scopes,omitempty"`
+	Violated  []string       `json:"violated-policies,omitempty" nullable:"false" doc:"The rate limits that were reached."`
+	State     string         `json:"state,omitempty" doc:"What the printer does, in Bambuddy's words, when that is why a command is impossible."`
+	Activity  string         `json:"activity,omitempty" doc:"What the printer does, when that is why a command is impossible."`
 	Errors    []FailureField `json:"errors,omitempty" nullable:"false" doc:"What is wrong in the request."`
 }
 
@@ -48,9 +53,14 @@ type FailureField struct {
 type problem struct {
 	status             int
 	word, code, detail string
-	fields             []FailureField
-	required, granted  []auth.Scope
-	retryAfter         int
+	// title is "" for the status's own text.
+	title             string
+	fields            []FailureField
+	required, granted []auth.Scope
+	violated          []string
+	retryAfter        int
+	// state is the printer's, when it is why.
+	state *printer.Snapshot
 	// cause is logged, never shown.
 	cause error
 }
@@ -80,12 +90,18 @@ func words() map[int]naming {
 		422: {"validation_failed", "VALIDATION_FAILED"},
 		429: {"rate_limit_exceeded", "RATE_LIMITED"},
 		500: {"internal_error", "INTERNAL"},
+		501: {"not_implemented", "NOT_IMPLEMENTED"},
 		503: {"unavailable", "UNAVAILABLE"},
+		504: {"timeout", "TIMEOUT"},
 	}
 }
 
 // problemOf is how a fault is told; the text of an unclassified one stays inside.
 func (a *api) problemOf(err error) problem {
+	var ready problem
+	if errors.As(err, &ready) {
+		return ready
+	}
 	table := map[fault.Kind]problem{
 		fault.Invalid:     {status: 422},
 		fault.NotFound:    {status: 404},
@@ -125,11 +141,15 @@ func (p problem) failure(id string) Failure {
 	}
 	f := Failure{
 		Type: "/problems/" + strings.ReplaceAll(w.word, "_", "-"), Title: http.StatusText(p.status), Status: p.status,
-		Detail: p.detail, Instance: "/req/" + id, Error: w.word, Message: http.StatusText(p.status), Code: w.code,
+		Detail: p.detail, Instance: "/req/" + id, Error: w.word, Message: cmp.Or(p.title, http.StatusText(p.status)), Code: w.code,
 		RequestID: id, RetryIn: p.retryAfter, Required: p.required, Errors: p.fields,
 	}
+	f.Violated = p.violated
 	if p.granted != nil {
 		f.Granted = &p.granted
+	}
+	if p.state != nil {
+		f.State, f.Activity = word(p.state.State), string(p.state.State.Shown())
 	}
 	return f
 }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -36,7 +37,20 @@ func serveEncoded[T, I, O any](handle func(*api, context.Context, *I) (*O, error
 	inner := serve(handle)
 	return func(a *api, op huma.Operation) {
 		schema := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[T](), true, "")
-		op.Responses["200"].Content["application/json"].Schema = schema
+		op.Responses["200"].Content[jsonType].Schema = schema
+		inner(a, op)
+	}
+}
+
+// serveText is serve for an answer that is no JSON.
+func serveText[I, O any](kind string, handle func(*api, context.Context, *I) (*O, error)) registrar {
+	inner := serve(handle)
+	return func(a *api, op huma.Operation) {
+		example := op.Responses["200"].Content[jsonType]
+		if example != nil {
+			example.Schema = &huma.Schema{Type: huma.TypeString}
+			op.Responses["200"].Content = map[string]*huma.MediaType{kind: example}
+		}
 		inner(a, op)
 	}
 }
@@ -50,9 +64,11 @@ func (r row) check() error {
 		return missing("method or path")
 	case strings.HasSuffix(r.path, "/"):
 		return fmt.Errorf("route %s %s ends with a slash; both spellings answer anyway", r.method, r.path)
-	case !r.open && !isScope(r.scope):
+	case r.open && r.self:
+		return fmt.Errorf("route %s %s is open and for every key", r.method, r.path)
+	case !r.open && !r.self && !isScope(r.scope):
 		return missing("scope")
-	case r.open && r.scope != "":
+	case (r.open || r.self) && r.scope != "":
 		return fmt.Errorf("route %s %s is open and has a scope", r.method, r.path)
 	case !known[r.class]:
 		return missing("rate class")
@@ -83,29 +99,34 @@ func (a *api) register(r row) error {
 	if err != nil {
 		return fmt.Errorf("route %s %s: example: %w", r.method, r.path, err)
 	}
+	a.rows = append(a.rows, r)
 	op := huma.Operation{
-		OperationID: strings.ReplaceAll(r.audit, ".", "-") + suffix(r.path),
-		Method:      r.method, Path: r.path, Summary: r.summary, Tags: []string{r.tag},
-		Responses:  a.responses(r, example),
+		OperationID: strings.ReplaceAll(r.audit, ".", "-"),
+		Method:      r.method, Path: r.path, Summary: r.summary, Description: r.more, Tags: []string{r.tag},
+		DefaultStatus: r.status, Responses: a.responses(r, example), MaxBodyBytes: maxBody,
 		Extensions: map[string]any{"x-rate-class": string(r.class), "x-audit": r.audit},
+	}
+	if len(r.aliases) > 0 {
+		op.Extensions["x-aliases"] = r.aliases
 	}
 	if !r.open {
 		op.Extensions["x-scope"] = string(r.scope)
 		for _, scheme := range schemes() {
-			op.Security = append(op.Security, map[string][]string{scheme: {string(r.scope)}})
+			needs := map[string][]string{scheme: {}}
+			if r.scope != "" {
+				needs[scheme] = []string{string(r.scope)}
+			}
+			op.Security = append(op.Security, needs)
 		}
-		op.Middlewares = huma.Middlewares{a.require(r.scope)}
 	}
+	op.Middlewares = huma.Middlewares{a.admit(r)}
 	r.serve(a, op)
-	return nil
-}
-
-// suffix keeps the ids of operations apart that are recorded under one name.
-func suffix(path string) string {
-	if path == "/healthz" {
-		return "z"
+	for i, path := range r.aliases {
+		alias := op
+		alias.Path, alias.Hidden, alias.OperationID = path, true, fmt.Sprintf("%s-alias-%d", op.OperationID, i)
+		r.serve(a, alias)
 	}
-	return ""
+	return nil
 }
 
 // plain is an example as decoded JSON, so that it is written as the API writes it.
@@ -119,19 +140,27 @@ func plain(example any) (any, error) {
 	return v, err
 }
 
+// responses are the answers of a route: its success, and what can go wrong.
 func (a *api) responses(r row, example any) map[string]*huma.Response {
 	failure := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Failure](), true, "")
+	success := cmp.Or(r.status, http.StatusOK)
 	list := map[string]*huma.Response{
-		"200": {Description: http.StatusText(http.StatusOK), Content: map[string]*huma.MediaType{"application/json": {Example: example}}},
+		fmt.Sprint(success): {Description: http.StatusText(success), Content: map[string]*huma.MediaType{jsonType: {Example: example}}},
 	}
-	codes := []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusInternalServerError}
+	codes := []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
+	if !r.open {
+		codes = append(codes, http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity)
+	}
 	if strings.Contains(r.path, "{") {
 		codes = append(codes, http.StatusNotFound)
 	}
-	if r.open {
-		codes = []int{http.StatusInternalServerError}
+	if r.method != http.MethodGet {
+		codes = append(codes, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
-	for _, code := range codes {
+	if r.scope == auth.PrintersControl {
+		codes = append(codes, http.StatusGatewayTimeout)
+	}
+	for _, code := range append(codes, r.fails...) {
 		list[fmt.Sprint(code)] = &huma.Response{
 			Description: http.StatusText(code),
 			Content:     map[string]*huma.MediaType{problemType: {Schema: failure}},

@@ -217,3 +217,11 @@ func (t Time) MarshalJSON() ([]byte, error) {
 func (t *Time) UnmarshalJSON(b []byte) error {
 	return (*time.Time)(t).UnmarshalJSON(b)
 }
+
+// time is the moment, zero for none.
+func (t *Time) time() time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return time.Time(*t)
+}
