@@ -76,8 +76,12 @@ type Link struct {
 	close sync.Once
 }
 
+// ErrSubscription is in the chain of a fault.Denied that is about a
+// subscription, not about the login.
+var ErrSubscription = errors.New("subscription refused")
+
 // Dial connects, logs in and subscribes. fault.Denied: the login or a
-// subscription was refused; fault.Offline: the peer cannot be reached or does
+// subscription (ErrSubscription) was refused; fault.Offline: the peer cannot be reached or does
 // not speak MQTT (a failed certificate check is in the chain of that error).
 func Dial(ctx context.Context, o LinkOptions) (*Link, error) {
 	full := linkOptions{LinkOptions: o}
@@ -214,7 +218,7 @@ func (l *Link) subscribe(ctx context.Context, filters ...string) error {
 	granted := t.Result()
 	for _, f := range filters {
 		if code, ok := granted[f]; !ok || code > 2 {
-			return fault.New(fault.Denied, "subscription to %q refused", f)
+			return fault.New(fault.Denied, "%w: %q", ErrSubscription, f)
 		}
 	}
 	return nil

@@ -95,7 +95,7 @@ func TestDial_Refused(t *testing.T) {
 				p.rest()
 			})
 			_, err := client.Dial(t.Context(), options(s.address()))
-			if err == nil || fault.KindOf(err) != c.want {
+			if err == nil || fault.KindOf(err) != c.want || errors.Is(err, client.ErrSubscription) {
 				t.Errorf("Dial = %v (%s), want %s", err, fault.KindOf(err), c.want)
 			}
 		})
@@ -103,8 +103,8 @@ func TestDial_Refused(t *testing.T) {
 
 	t.Run("a refused subscription is denied", func(t *testing.T) {
 		s := newServer(t, func(p *peer) { p.welcome(0x80); p.rest() })
-		if _, err := client.Dial(t.Context(), options(s.address())); !fault.Is(err, fault.Denied) {
-			t.Errorf("Dial = %v, want denied", err)
+		if _, err := client.Dial(t.Context(), options(s.address())); !fault.Is(err, fault.Denied) || !errors.Is(err, client.ErrSubscription) {
+			t.Errorf("Dial = %v, want a denied subscription", err)
 		}
 	})
 

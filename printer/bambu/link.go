@@ -27,7 +27,8 @@ type target struct {
 	OnMessage               func(payload []byte)
 }
 
-// dialFunc opens a connection, subscribed. fault.Denied: the login was refused.
+// dialFunc opens a connection, subscribed. fault.Denied: the login was refused,
+// or with client.ErrSubscription in the chain the subscription.
 type dialFunc func(ctx context.Context, t target) (conn, error)
 
 // dialMQTT is the real dialFunc.

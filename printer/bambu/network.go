@@ -2,6 +2,7 @@ package bambu
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"math/rand/v2"
 	"net"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/mqtt/client"
 	"github.com/printwire/printwire/printer"
 )
 
@@ -197,6 +199,9 @@ func (s *session) refused(r dialled, now time.Time) {
 		if p.Code == printer.ProblemCertificate && r.check.mode == certPin && s.mem.Offered != r.check.seen {
 			s.mem.Offered, s.keep = r.check.seen, true
 		}
+	case errors.Is(r.err, client.ErrSubscription):
+		pause = deniedPause
+		p = printer.Problem{Code: printer.ProblemSerial, Text: "The printer takes the access code but refuses this serial. Compare the serial with the one on the printer's screen."}
 	case fault.Is(r.err, fault.Denied):
 		pause = deniedPause
 		p = printer.Problem{Code: printer.ProblemAccessCode, Text: "The printer refuses the access code. Compare it with the one on the printer's screen; it changes when it is renewed there."}

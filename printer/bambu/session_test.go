@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/mqtt/client"
 	"github.com/printwire/printwire/printer"
 )
 
@@ -150,6 +151,9 @@ func TestDriver_WrongSettings(t *testing.T) {
 	}
 	t.Run("the access code is refused, and not tried again and again", func(t *testing.T) {
 		synctestRefused(t, fault.New(fault.Denied, "code 5"), nil, printer.ProblemAccessCode, 1)
+	})
+	t.Run("the serial is refused, and not tried again and again", func(t *testing.T) {
+		synctestRefused(t, fault.New(fault.Denied, "%w: device/X/report", client.ErrSubscription), nil, printer.ProblemSerial, 1)
 	})
 	t.Run("the address does not answer", func(t *testing.T) {
 		synctestRefused(t, fault.New(fault.Offline, "no route"), nil, printer.ProblemUnreachable, 0)
