@@ -31,8 +31,6 @@ type Options struct {
 	NewID func() string
 	// Grace is how long a FAILED without an explanation may wait for one; 0 is 8 s.
 	Grace time.Duration
-	// ClientID is the stable start of the MQTT client ids; "" is "printwire".
-	ClientID string
 
 	// dial opens a link; nil is the real one. Tests put their own here.
 	dial dialFunc
@@ -40,14 +38,13 @@ type Options struct {
 
 // Driver keeps the one connection to one printer.
 type Driver struct {
-	config   printer.Config
-	log      *slog.Logger
-	now      func() time.Time
-	newID    func() string
-	grace    time.Duration
-	clientID string
-	roots    *x509.CertPool
-	dial     dialFunc
+	config printer.Config
+	log    *slog.Logger
+	now    func() time.Time
+	newID  func() string
+	grace  time.Duration
+	roots  *x509.CertPool
+	dial   dialFunc
 	// pause is how long to wait after so many attempts in vain.
 	pause func(attempts int) time.Duration
 
@@ -83,7 +80,7 @@ func New(o Options) (*Driver, error) {
 	}
 	d := &Driver{
 		config: c, log: o.Log, now: o.Now, newID: o.NewID, grace: o.Grace,
-		clientID: o.ClientID, roots: roots, dial: o.dial, pause: retryPause,
+		roots: roots, dial: o.dial, pause: retryPause,
 	}
 	d.defaults()
 	return d, nil
@@ -102,9 +99,6 @@ func (d *Driver) defaults() {
 	}
 	if d.grace <= 0 {
 		d.grace = defaultGrace
-	}
-	if d.clientID == "" {
-		d.clientID = "printwire"
 	}
 	if d.dial == nil {
 		d.dial = dialMQTT

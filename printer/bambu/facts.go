@@ -11,10 +11,10 @@ type facts struct {
 	Percent, RemainingMinutes, Layer, TotalLayers int
 	// Stage is stg_cur (-1 and 255 are idle), -2 while unknown.
 	Stage int
-	// Name is subtask_name, File is gcode_file, PrintType is print_type.
-	Name, File, PrintType string
-	// TaskID, JobID, SubtaskID are the printer's ids, "" for "", "0" and missing.
-	TaskID, JobID, SubtaskID string
+	// Name is subtask_name, File is gcode_file.
+	Name, File string
+	// TaskID and SubtaskID are the printer's ids, "" for "", "0" and missing.
+	TaskID, SubtaskID string
 	// PrintError is print_error, FailReason fail_reason, Err the code of err/ap_err.
 	PrintError, FailReason, Err uint32
 	// HMS are the entries of hms, in the order of the report.

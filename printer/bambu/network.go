@@ -152,7 +152,7 @@ func (s *session) connect(ctx context.Context) {
 	check := &certCheck{mode: certMode(c), serial: c.Serial, roots: s.d.roots, pin: s.mem.Pin, now: s.d.now}
 	t := target{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), TLS: check.config(),
-		User: "bblp", Password: c.AccessCode, ClientID: s.d.clientID + "-" + nonce(),
+		User: "bblp", Password: c.AccessCode, ClientID: "printwire-" + nonce(),
 	}
 	ended := make(chan dialled, 1)
 	s.net.dialled = ended

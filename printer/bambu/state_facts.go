@@ -39,9 +39,7 @@ func (d *document) facts() facts {
 		Stage:       d.stageID(),
 		Name:        strings.TrimSpace(d.field("subtask_name").string()),
 		File:        strings.TrimSpace(d.field("gcode_file").string()),
-		PrintType:   d.field("print_type").string(),
 		TaskID:      d.id("task_id"),
-		JobID:       d.id("job_id"),
 		SubtaskID:   d.id("subtask_id"),
 		HMS:         d.mapped.hms.of(d.field("hms")),
 	}

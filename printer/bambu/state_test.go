@@ -329,10 +329,10 @@ func TestDocument_facts(t *testing.T) {
 		t.Errorf("an empty document says %+v", f)
 	}
 	feed(t, d, report("0", `"gcode_state":"failed","mc_percent":7,"stg_cur":255,"print_error":50348044,"fail_reason":"83902478",
-		"err":"3A0500808F","task_id":"0","job_id":"12","subtask_name":" Box ","print_type":"local","gcode_file":"a.3mf",
+		"err":"3A0500808F","task_id":"0","subtask_id":"12","subtask_name":" Box ","print_type":"local","gcode_file":"a.3mf",
 		"hms":[{"attr":83887360,"code":65543,"new":1},{"attr":"83953664","code":"196610"},{"attr":0,"code":0},null]`))
 	f := d.facts()
-	want := "{FAILED 7 -1 -1 -1 255 Box a.3mf local  12  50348044 83902478 83918991 [{83887360 65543} {83953664 196610}]}"
+	want := "{FAILED 7 -1 -1 -1 255 Box a.3mf  12 50348044 83902478 83918991 [{83887360 65543} {83953664 196610}]}"
 	if got := fmt.Sprint(f); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
