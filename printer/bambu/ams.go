@@ -211,6 +211,13 @@ func (d *document) nameUnit(u *printer.Unit, before []printer.Unit) {
 	}
 }
 
+// joined tells whether a changer is there that was not before.
+func joined(before, now []printer.Unit) bool {
+	return slices.ContainsFunc(now, func(u printer.Unit) bool {
+		return !slices.ContainsFunc(before, func(b printer.Unit) bool { return b.ID == u.ID })
+	})
+}
+
 // unitKind is a row of the table of changers.
 type unitKind struct {
 	// code is bits 0–3 of info.

@@ -3,6 +3,7 @@ package bambu
 import (
 	"bytes"
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -198,7 +199,12 @@ func (s *session) report(m message, whole bool, now time.Time) {
 		s.advance(now)
 	}
 	s.refusedByFault(now)
+	before := s.state.Units
 	s.show(now)
+	if !first && s.net.link != nil && joined(before, s.state.Units) {
+		// Reports do not say which changer it is, only the list of modules does.
+		s.ask(versionPart())
+	}
 }
 
 // advance goes on with the life cycle and the faults. After a gap that waits
@@ -239,6 +245,9 @@ func (s *session) show(now time.Time) {
 	next := s.state
 	if s.spoken {
 		next = s.doc.state(s.state)
+	}
+	if id := s.doc.stageID(); id >= 0 && next.Stage == stageUnknown {
+		s.log.warnOnce(now, "stage "+strconv.Itoa(id), "the printer is in a stage that is not known here", "stage", id)
 	}
 	next.Family, next.Maker, next.Serial = Family, Maker, s.d.config.Serial
 	next.Online = s.net.online
