@@ -2,6 +2,7 @@ package discovery
 
 import (
 	"encoding/json"
+	"hash/fnv"
 	"time"
 
 	"github.com/printwire/printwire/printer"
@@ -229,6 +230,14 @@ func traysOf(trays []printer.Tray) []DocumentTray {
 			t.Remaining, t.Weight, maybe(t.Tag), maybe(t.Spool)})
 	}
 	return out
+}
+
+// phase spreads the printers' documents over the time between two of one
+// printer, so that they do not all come in the same moment.
+func phase(serial string) time.Duration {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(serial))
+	return time.Duration(h.Sum32()%1000) * documentGap / 1000
 }
 
 // document publishes the printer's document, at most once a second, and tells

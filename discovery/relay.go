@@ -43,6 +43,7 @@ func (d *Discovery) Prepare(_ context.Context) error {
 	d.announce(now, d.waiting()...)
 	for _, f := range d.printers {
 		d.document(f, now)
+		f.documentAt = now.Add(-phase(f.serial))
 	}
 	d.prepared = true
 	d.publish(statusTopic, []byte("online"), true)

@@ -98,7 +98,22 @@ func (d *Discovery) subscribe() (stop func(), err error) {
 }
 
 // look does what is due and tells when something is due next; zero is never.
+// Documents are the long part where there are many printers: each takes the
+// lock for itself, so that values never wait for all of them.
 func (d *Discovery) look(now, start time.Time) (next time.Time) {
+	next, documents := d.lookBriefly(now, start)
+	for _, f := range documents {
+		d.mu.Lock()
+		if d.printers[f.serial] == f { // it may have been removed meanwhile
+			next = sooner(next, d.document(f, now))
+		}
+		d.mu.Unlock()
+	}
+	return next
+}
+
+// lookBriefly is look but for the documents, which it only finds.
+func (d *Discovery) lookBriefly(now, start time.Time) (next time.Time, documents []*family) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var due []*device
@@ -117,7 +132,9 @@ func (d *Discovery) look(now, start time.Time) (next time.Time) {
 	d.addEnds(ends)
 	d.save(ends)
 	for _, f := range d.printers {
-		next = sooner(next, d.document(f, now))
+		if f.dirty {
+			documents = append(documents, f)
+		}
 		next = sooner(next, d.dropAbsent(f, now))
 	}
 	for _, dev := range d.devices {
@@ -125,7 +142,7 @@ func (d *Discovery) look(now, start time.Time) (next time.Time) {
 	}
 	next = sooner(next, d.sweepDue(now))
 	next = sooner(next, d.lookAtBridge(now))
-	return sooner(next, d.lookAround(now, start))
+	return sooner(next, d.lookAround(now, start)), documents
 }
 
 // lookAtBridge counts the broker's clients.
