@@ -78,3 +78,36 @@ func TestDriver_LogsChangesOnly(t *testing.T) {
 		})
 	}
 }
+
+func TestDriver_LogsAnUnknownStageOnce(t *testing.T) {
+	var b bytes.Buffer
+	runBubble(t, func(r *rig) {
+		r.logTo(&b)
+		r.start(fresh())
+		for range 3 {
+			for _, id := range []int{98, 99, 13} {
+				r.conn().say(`{"print":{"command":"push_status","gcode_state":"RUNNING","stg_cur":%d}}`, id)
+				r.wait(20 * time.Second)
+			}
+			r.wait(2 * time.Hour)
+		}
+		r.stop()
+	})
+	const says = "the printer is in a stage that is not known here"
+	if n := logged(&b, says); n != 2 || strings.Count(b.String(), "stage=98") != 1 || strings.Count(b.String(), "stage=99") != 1 {
+		t.Errorf("%d lines, want one for each of two stages\n%s", n, b.String())
+	}
+}
+
+func TestLogger_KindsHaveAnEnd(t *testing.T) {
+	var b bytes.Buffer
+	l := logger{Logger: slog.New(slog.NewTextHandler(&b, nil)), warned: map[string]time.Time{}}
+	now := time.Date(2026, 5, 4, 8, 0, 0, 0, time.UTC)
+	for i := range 10 * maxKinds {
+		l.warnHourly(now, fmt.Sprint(i), "what")
+	}
+	l.warnHourly(now.Add(quietTime), "0", "what")
+	if n := strings.Count(b.String(), "msg=what"); n != maxKinds+1 || len(l.warned) != maxKinds {
+		t.Errorf("%d warnings, %d kinds, want %d and %d", n, len(l.warned), maxKinds+1, maxKinds)
+	}
+}

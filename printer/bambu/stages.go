@@ -1,5 +1,8 @@
 package bambu
 
+// stageUnknown is the slug of a stage that the table lacks.
+const stageUnknown = "unknown"
+
 // stageIdle are the ids of no stage at all; -2 is ours for unknown.
 func stageIdle(id int) bool { return id == -1 || id == 255 || id == -2 }
 
@@ -11,7 +14,7 @@ func stageSlug(id int) string {
 	}
 	table := stageTable()
 	if id < 0 || id >= len(table) {
-		return "unknown"
+		return stageUnknown
 	}
 	return table[id]
 }
@@ -20,7 +23,7 @@ func stageSlug(id int) string {
 func Stages() []string {
 	seen := make(map[string]bool)
 	var slugs []string
-	for _, s := range append(stageTable(), "unknown") {
+	for _, s := range append(stageTable(), stageUnknown) {
 		if !seen[s] {
 			seen[s] = true
 			slugs = append(slugs, s)

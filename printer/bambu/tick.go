@@ -14,6 +14,9 @@ import (
 // printer sends wrong it often sends with every report.
 const quietTime = time.Hour
 
+// maxKinds bounds the kinds of warnings that are told apart.
+const maxKinds = 100
+
 // logger is the session's log.
 type logger struct {
 	*slog.Logger
@@ -22,10 +25,22 @@ type logger struct {
 }
 
 // warnHourly warns once per kind and hour, and is at level debug otherwise.
-// There are few kinds, so that warned stays small.
 func (l logger) warnHourly(now time.Time, kind, msg string, args ...any) {
+	last, known := l.warned[kind]
+	l.warn(now, kind, !known || now.Sub(last) >= quietTime, msg, args...)
+}
+
+// warnOnce warns once per kind, and is at level debug otherwise.
+func (l logger) warnOnce(now time.Time, kind, msg string, args ...any) {
+	_, known := l.warned[kind]
+	l.warn(now, kind, !known, msg, args...)
+}
+
+// warn warns when it is time to, and notes that. A printer cannot make us
+// remember kinds without end.
+func (l logger) warn(now time.Time, kind string, is bool, msg string, args ...any) {
 	level := slog.LevelDebug
-	if last, ok := l.warned[kind]; !ok || now.Sub(last) >= quietTime {
+	if _, known := l.warned[kind]; is && (known || len(l.warned) < maxKinds) {
 		l.warned[kind], level = now, slog.LevelWarn
 	}
 	l.Log(context.Background(), level, msg, args...) //nolint:sloglint // the callers give constants
