@@ -131,26 +131,27 @@ type proofs struct {
 	until map[[sha256.Size]byte]time.Time
 }
 
-func (p *proofs) mac(user string, password secret.Text) (sum [sha256.Size]byte) {
+// mac binds the hash too: a proof of an old password is none of the new one.
+func (p *proofs) mac(user string, hash passwordHash, password secret.Text) (sum [sha256.Size]byte) {
 	m := hmac.New(sha256.New, p.key)
-	fmt.Fprintf(m, "%d:%s:%s", len(user), user, password.Reveal())
+	fmt.Fprintf(m, "%d:%s:%x:%s", len(user), user, hash.sum, password.Reveal())
 	m.Sum(sum[:0])
 	return sum
 }
 
 // knows tells whether this login was right a short time ago.
-func (p *proofs) knows(user string, password secret.Text, now time.Time) bool {
+func (p *proofs) knows(user string, hash passwordHash, password secret.Text, now time.Time) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.key == nil {
 		return false
 	}
-	until, ok := p.until[p.mac(user, password)]
+	until, ok := p.until[p.mac(user, hash, password)]
 	return ok && now.Before(until)
 }
 
 // learn remembers a login that was right.
-func (p *proofs) learn(random io.Reader, user string, password secret.Text, now time.Time) {
+func (p *proofs) learn(random io.Reader, user string, hash passwordHash, password secret.Text, now time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.key == nil {
@@ -165,7 +166,7 @@ func (p *proofs) learn(random io.Reader, user string, password secret.Text, now 
 			delete(p.until, mac)
 		}
 	}
-	p.until[p.mac(user, password)] = now.Add(proofLife)
+	p.until[p.mac(user, hash, password)] = now.Add(proofLife)
 }
 
 // forget drops everything: users have changed.
