@@ -174,6 +174,10 @@ func (d *Discovery) forget(id string, stay bool) {
 		delete(d.gone, id)
 		pairs[goneKey+id] = nil
 	}
+	if known && d.opts.Audience != nil && !d.opts.Audience() {
+		d.left[id] = true
+		pairs[leftKey+id] = goneRecord{recordVersion}
+	}
 	d.save(pairs)
 	if known {
 		d.clear(d.configTopic(id))
@@ -262,4 +266,23 @@ func (d *Discovery) announceAgain() error {
 	d.announce(now, devices...)
 	d.poke()
 	return nil
+}
+
+// farewell tells a Home Assistant that has just connected of the devices that
+// went while it was away: the embedded broker keeps nothing that says so.
+func (d *Discovery) farewell() {
+	pairs := map[string]any{}
+	ids := slices.Collect(maps.Keys(d.left))
+	slices.SortFunc(ids, func(a, b string) int { return len(b) - len(a) }) // changers before their printers
+	for _, id := range ids {
+		if d.devices[id] == nil {
+			if err := d.opts.Bus.Publish(d.configTopic(id), nil, false); err != nil {
+				d.log.Warn("removed device not told", "device", id, "error", err)
+				continue
+			}
+		}
+		delete(d.left, id)
+		pairs[leftKey+id] = nil
+	}
+	d.save(pairs)
 }

@@ -218,6 +218,31 @@ func TestAnnounce_PrinterRemoved(t *testing.T) {
 			}
 		})
 	})
+	t.Run("while the bridge was off and nobody listened: told at the next birth, once", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBed(t, func(o *discovery.Options) { o.Audience = func() bool { return false } }, a1(), x1c())
+			b.printers.snaps = []printer.Snapshot{x1c()}
+			b = b.again(t)
+			b.run(t)
+			synctest.Wait()
+			for _, want := range []int{2, 0} { // the printer and its changer
+				n := len(b.bus.Published())
+				if err := b.ha.Publish("homeassistant/status", []byte("online"), false); err != nil {
+					t.Fatal(err)
+				}
+				pass(20 * time.Second)
+				told := 0
+				for _, m := range b.bus.Published()[n:] {
+					if strings.HasPrefix(m.Topic, "homeassistant/device/printwire_03900C000000001") && len(m.Payload) == 0 && !m.Retain {
+						told++
+					}
+				}
+				if told != want {
+					t.Errorf("%d empty announcements after a birth, want %d", told, want)
+				}
+			}
+		})
+	})
 	t.Run("an entity that a newer version lacks gets a stub", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			b := newBed(t, nil, a1())

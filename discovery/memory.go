@@ -21,6 +21,8 @@ type memory struct {
 	told map[string]told
 	// gone are the devices that a person deleted in Home Assistant.
 	gone map[string]bool
+	// left are the devices that went while nobody listened, to be told at the next birth.
+	left map[string]bool
 	// kept are the numbers that people set, by object id and key.
 	kept map[string]map[string]float64
 	// last are the jobs that ended last, by serial.
@@ -66,6 +68,7 @@ const (
 	slugKey   = "discovery/slug/"
 	toldKey   = "discovery/told/"
 	goneKey   = "discovery/gone/"
+	leftKey   = "discovery/left/"
 	keptKey   = "discovery/kept/"
 	lastKey   = "discovery/last/"
 	cursorKey = "discovery/cursor"
@@ -74,7 +77,7 @@ const (
 // remember loads what outlived the last process. A damaged record is as if it
 // were not there; it is logged.
 func (d *Discovery) remember() error {
-	d.memory = memory{slugs: map[string]string{}, taken: map[string]bool{root: true}, told: map[string]told{}, gone: map[string]bool{}, kept: map[string]map[string]float64{}, last: map[string]lastJob{}}
+	d.memory = memory{slugs: map[string]string{}, taken: map[string]bool{root: true}, told: map[string]told{}, gone: map[string]bool{}, left: map[string]bool{}, kept: map[string]map[string]float64{}, last: map[string]lastJob{}}
 	loads := []struct {
 		prefix string
 		take   func(id string, value []byte) error
@@ -96,6 +99,7 @@ func (d *Discovery) remember() error {
 			return err
 		}},
 		{goneKey, func(id string, _ []byte) error { d.gone[id] = true; return nil }},
+		{leftKey, func(id string, _ []byte) error { d.left[id] = true; return nil }},
 		{keptKey, func(id string, b []byte) error {
 			var r keptRecord
 			err := json.Unmarshal(b, &r)

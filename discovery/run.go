@@ -186,6 +186,7 @@ func (d *Discovery) onBirth(m mqtt.Message) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	d.farewell()
 	now := d.now()
 	if now.Before(d.quietUntil) {
 		return
