@@ -45,6 +45,8 @@ type Options struct {
 	// Simulated tells whether a printer is none: those alone exist for test keys.
 	// nil is never.
 	Simulated func(printer.Snapshot) bool
+	// Archives are the records of prints.
+	Archives Archives
 	// Journal is what the stream of events follows.
 	Journal journal.Reader
 	// Store keeps what the API has to remember itself; nil remembers until the end of the process.

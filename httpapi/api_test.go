@@ -120,7 +120,7 @@ func newFixture(tb testing.TB, change ...func(*httpapi.Options)) *fixture {
 		tb.Fatalf("load auth: %v", err)
 	}
 	f.opts = httpapi.Options{
-		Printers: f.fleet, Manager: f.manager, Journal: f.ledger, Keys: f.auth,
+		Printers: f.fleet, Manager: f.manager, Journal: f.ledger, Archives: newShelf(), Keys: f.auth,
 		Test: func(_ context.Context, c printer.Config) (printer.State, error) {
 			return printer.State{Serial: c.Serial, Online: true}, nil
 		},

@@ -13,23 +13,23 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
-func (a *api) pause(ctx context.Context, in *controlCall) (*controlAnswer, error) {
+func (a *api) pause(ctx context.Context, in *ControlCall) (*controlAnswer, error) {
 	return a.command(ctx, *in, printer.Command{Name: printer.CmdPause}, "Print paused", "")
 }
 
-func (a *api) resume(ctx context.Context, in *controlCall) (*controlAnswer, error) {
+func (a *api) resume(ctx context.Context, in *ControlCall) (*controlAnswer, error) {
 	return a.command(ctx, *in, printer.Command{Name: printer.CmdResume}, "Print resumed", "")
 }
 
-func (a *api) stop(ctx context.Context, in *controlCall) (*controlAnswer, error) {
+func (a *api) stop(ctx context.Context, in *ControlCall) (*controlAnswer, error) {
 	return a.command(ctx, *in, printer.Command{Name: printer.CmdStop}, "Print stopped", "")
 }
 
-func (a *api) clearErrors(ctx context.Context, in *controlCall) (*controlAnswer, error) {
+func (a *api) clearErrors(ctx context.Context, in *ControlCall) (*controlAnswer, error) {
 	return a.command(ctx, *in, printer.Command{Name: printer.CmdClearError}, "HMS errors cleared", "")
 }
 
-func (a *api) unload(ctx context.Context, in *controlCall) (*controlAnswer, error) {
+func (a *api) unload(ctx context.Context, in *ControlCall) (*controlAnswer, error) {
 	return a.command(ctx, *in, printer.Command{Name: printer.CmdUnload}, "Unloading filament", "")
 }
 
@@ -61,7 +61,7 @@ type speedBody struct {
 }
 
 type speedCall struct {
-	controlCall
+	ControlCall
 	Mode string     `query:"mode" enum:"1,2,3,4,silent,standard,sport,ludicrous" doc:"1 silent, 2 standard, 3 sport, 4 ludicrous; or the word."`
 	Body *speedBody `required:"false"`
 }
@@ -79,7 +79,7 @@ func (a *api) speed(ctx context.Context, in *speedCall) (*controlAnswer, error) 
 	if mode == "" {
 		return nil, missing("mode", "1 to 4, or silent, standard, sport, ludicrous")
 	}
-	return a.command(ctx, in.controlCall, printer.Command{Name: printer.CmdSpeed, Word: mode}, "Print speed set to "+mode, "mode")
+	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdSpeed, Word: mode}, "Print speed set to "+mode, "mode")
 }
 
 type lightBody struct {
@@ -88,7 +88,7 @@ type lightBody struct {
 }
 
 type lightCall struct {
-	controlCall
+	ControlCall
 	On    option[bool] `query:"on" doc:"true or false."`
 	Light string       `query:"light" enum:"chamber,second" doc:"Which light; the chamber's without."`
 	Body  *lightBody   `required:"false"`
@@ -111,7 +111,7 @@ func (a *api) light(ctx context.Context, in *lightCall) (*controlAnswer, error) 
 	if on.Value {
 		message = "Chamber light on"
 	}
-	return a.command(ctx, in.controlCall, printer.Command{Name: printer.CmdLight, Target: light, On: on.Value}, message, "on")
+	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdLight, Target: light, On: on.Value}, message, "on")
 }
 
 type targetBody struct {
@@ -120,7 +120,7 @@ type targetBody struct {
 }
 
 type targetCall struct {
-	controlCall
+	ControlCall
 	Target option[float64] `query:"target" doc:"In °C; 0 switches off."`
 	Nozzle option[int]     `query:"nozzle" doc:"0 is the right or only one, 1 the left one."`
 	Body   *targetBody     `required:"false"`
@@ -140,7 +140,7 @@ func (a *api) heat(ctx context.Context, in *targetCall, name printer.CommandName
 	if !target.Set {
 		return nil, missing("target", "a temperature in °C")
 	}
-	return a.command(ctx, in.controlCall, printer.Command{Name: name, Nozzle: nozzle, Value: target.Value}, message, "target")
+	return a.command(ctx, in.ControlCall, printer.Command{Name: name, Nozzle: nozzle, Value: target.Value}, message, "target")
 }
 
 func (a *api) nozzle(ctx context.Context, in *targetCall) (*controlAnswer, error) {
@@ -161,7 +161,7 @@ type fanBody struct {
 }
 
 type fanCall struct {
-	controlCall
+	ControlCall
 	Fan   string          `query:"fan" enum:"part,aux,aux2,chamber" doc:"Which fan; the part fan without."`
 	Speed option[float64] `query:"speed" doc:"In percent."`
 	Body  *fanBody        `required:"false"`
@@ -183,7 +183,7 @@ func (a *api) fan(ctx context.Context, in *fanCall) (*controlAnswer, error) {
 	if fan == "aux2" {
 		fan = "second_aux"
 	}
-	return a.command(ctx, in.controlCall, printer.Command{Name: printer.CmdFan, Target: fan, Value: speed.Value}, "Fan speed set", "speed")
+	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdFan, Target: fan, Value: speed.Value}, "Fan speed set", "speed")
 }
 
 type ductBody struct {
@@ -191,7 +191,7 @@ type ductBody struct {
 }
 
 type ductCall struct {
-	controlCall
+	ControlCall
 	Mode string    `query:"mode" enum:"cooling,heating"`
 	Body *ductBody `required:"false"`
 }
@@ -204,7 +204,7 @@ func (a *api) airDuct(ctx context.Context, in *ductCall) (*controlAnswer, error)
 	if mode == "" {
 		return nil, missing("mode", "cooling or heating")
 	}
-	return a.command(ctx, in.controlCall, printer.Command{Name: printer.CmdAirDuct, Word: mode}, "Air duct mode set", "mode")
+	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdAirDuct, Word: mode}, "Air duct mode set", "mode")
 }
 
 type loadBody struct {
@@ -214,7 +214,7 @@ type loadBody struct {
 }
 
 type loadCall struct {
-	controlCall
+	ControlCall
 	Unit option[int] `query:"ams_id" doc:"The changer; 255 is the external spool."`
 	Slot option[int] `query:"slot" doc:"The slot, from 0."`
 	Tray option[int] `query:"tray_id" doc:"The tray counted over all changers; 254 is external."`
@@ -233,7 +233,7 @@ func (a *api) load(ctx context.Context, in *loadCall) (*controlAnswer, error) {
 	case !unit.Set && !slot.Set:
 		return nil, missing("tray_id", "a tray, or ams_id and slot")
 	}
-	return a.command(ctx, in.controlCall, cmd, "Loading filament", "tray_id")
+	return a.command(ctx, in.ControlCall, cmd, "Loading filament", "tray_id")
 }
 
 // trayOf is the changer and the slot of a tray that is counted over all changers.
@@ -257,7 +257,7 @@ type dryBody struct {
 }
 
 type dryCall struct {
-	controlCall
+	ControlCall
 	Unit  option[int]     `query:"ams_id" doc:"The AMS unit; the only one that can dry without."`
 	Temp  option[float64] `query:"temp" doc:"In °C; the filament's own value without."`
 	Hours option[int]     `query:"duration_hours" doc:"The filament's own value without."`
@@ -274,7 +274,7 @@ func (a *api) dry(ctx context.Context, in *dryCall) (*controlAnswer, error) {
 		return nil, err
 	}
 	cmd := printer.Command{Name: printer.CmdDry, Unit: id, Value: temp.Value, Hours: hours.Value}
-	return a.command(ctx, in.controlCall, cmd, "Drying started", "")
+	return a.command(ctx, in.ControlCall, cmd, "Drying started", "")
 }
 
 func (a *api) stopDrying(ctx context.Context, in *dryCall) (*controlAnswer, error) {
@@ -286,7 +286,7 @@ func (a *api) stopDrying(ctx context.Context, in *dryCall) (*controlAnswer, erro
 	if err != nil {
 		return nil, err
 	}
-	return a.command(ctx, in.controlCall, printer.Command{Name: printer.CmdStopDrying, Unit: id}, "Drying stopped", "")
+	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdStopDrying, Unit: id}, "Drying stopped", "")
 }
 
 // dryer is the unit that was named, or the only one that can dry.

@@ -26,8 +26,8 @@ type Control struct {
 	Activity     string `json:"activity" doc:"What the printer does now."`
 }
 
-// controlCall is what every command's request has.
-type controlCall struct {
+// ControlCall is what every command's request has.
+type ControlCall struct {
 	ID  string `path:"id" doc:"The printer's number or its serial." example:"1"`
 	Key string `header:"Idempotency-Key" maxLength:"255" doc:"A name that the caller gives to this command; a repeated call with it gets the first one's answer."`
 }
@@ -39,7 +39,7 @@ type controlAnswer struct {
 
 // command gives a command to the printer that a call names. message tells its
 // success; field is the name of the parameter that a wrong value came in.
-func (a *api) command(ctx context.Context, call controlCall, cmd printer.Command, message, field string) (*controlAnswer, error) {
+func (a *api) command(ctx context.Context, call ControlCall, cmd printer.Command, message, field string) (*controlAnswer, error) {
 	s, err := a.find(ctx, call.ID)
 	if err != nil {
 		return nil, err

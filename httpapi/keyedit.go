@@ -21,7 +21,9 @@ type patch[T any] struct {
 
 // Schema is the value's, or null.
 func (patch[T]) Schema(r huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[T](), true, ""), {Type: "null"}}}
+	s := *r.Schema(reflect.TypeFor[T](), false, "")
+	s.Nullable = true
+	return &s
 }
 
 // UnmarshalJSON takes a value or null.
@@ -90,7 +92,7 @@ func (p KeyPatch) terms(held []auth.Scope) *[]string {
 }
 
 type editKeyCall struct {
-	keyPath
+	KeyPath
 	Body KeyPatch
 }
 

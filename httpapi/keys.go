@@ -216,11 +216,11 @@ func mayRead(who auth.Identity, k auth.Key) bool {
 	return who.Has(auth.Admin) || k.Owner == who.Owner && k.Owner != "" || k.ID == who.KeyID
 }
 
-type keyPath struct {
+type KeyPath struct {
 	ID string `path:"id" maxLength:"64" doc:"The key's id." example:"key_01JPA4G0000000000000000000"`
 }
 
-func (a *api) key(ctx context.Context, in *keyPath) (*keyAnswer, error) {
+func (a *api) key(ctx context.Context, in *KeyPath) (*keyAnswer, error) {
 	k, err := a.Keys.Key(in.ID)
 	if err != nil || !mayRead(caller(ctx), k) {
 		return nil, keyMissing()
@@ -240,7 +240,7 @@ func (a *api) manage(ctx context.Context, id string) (session, auth.Key, error) 
 	return s, k, nil
 }
 
-func (a *api) revokeKey(ctx context.Context, in *keyPath) (*doneAnswer, error) {
+func (a *api) revokeKey(ctx context.Context, in *KeyPath) (*doneAnswer, error) {
 	s, k, err := a.manage(ctx, in.ID)
 	if err != nil {
 		return nil, err
@@ -252,7 +252,7 @@ func (a *api) revokeKey(ctx context.Context, in *keyPath) (*doneAnswer, error) {
 }
 
 type rotateCall struct {
-	keyPath
+	KeyPath
 	Body *struct {
 		Grace *int `json:"grace_seconds,omitempty" minimum:"0" maximum:"2592000" doc:"How long the old key answers; a day without."`
 	} `required:"false"`

@@ -45,5 +45,5 @@ type row struct {
 
 // routes is the table of all endpoints, in the order in which they are documented.
 func routes() []row {
-	return slices.Concat(systemRoutes(), printerRoutes(), controlRoutes(), keyRoutes(), cloudRoutes(), laterRoutes())
+	return slices.Concat(systemRoutes(), printerRoutes(), controlRoutes(), archiveRoutes(), keyRoutes(), cloudRoutes(), laterRoutes())
 }

@@ -1,0 +1,149 @@
+package httpapi_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/printwire/printwire/archive"
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+)
+
+// shelf is a record of prints in memory.
+type shelf struct{ records []archive.Record }
+
+func newShelf() *shelf {
+	row := func(id, printerID int, result printer.Result) archive.Record {
+		at := start().Add(time.Duration(id) * time.Hour)
+		return archive.Record{
+			ID: id, Job: "J" + string(rune('0'+id)), PrinterID: printerID, Printer: "Workshop", File: "benchy.gcode.3mf", Name: "benchy",
+			Created: at, Start: at, End: at.Add(time.Hour), DurationSeconds: printer.Some(3600), Result: result,
+			Filament: []archive.Filament{{Tray: "external", Material: "PLA", Color: "112233FF"}},
+		}
+	}
+	return &shelf{[]archive.Record{row(3, 2, printer.Interrupted), row(2, 1, printer.Failure), row(1, 1, printer.Success)}}
+}
+
+func (s *shelf) Page(_ context.Context, q archive.Query) (archive.Page, error) {
+	var p archive.Page
+	for _, r := range s.records {
+		if q.Printers == nil || slices.Contains(q.Printers, r.PrinterID) {
+			p.Records = append(p.Records, r)
+		}
+	}
+	p.Total = len(p.Records)
+	p.Records = p.Records[min(q.Offset, p.Total):]
+	p.Records = p.Records[:min(q.Limit, len(p.Records))]
+	return p, nil
+}
+
+func (s *shelf) Record(_ context.Context, id int) (archive.Record, error) {
+	for _, r := range s.records {
+		if r.ID == id {
+			return r, nil
+		}
+	}
+	return archive.Record{}, fault.New(fault.NotFound, "there is no print %d", id)
+}
+
+func (s *shelf) Edit(ctx context.Context, id int, e archive.Edit) (archive.Record, error) {
+	for i := range s.records {
+		if s.records[i].ID != id {
+			continue
+		}
+		if e.Notes != nil {
+			s.records[i].Edits.Notes = printer.Some(*e.Notes)
+		}
+		if e.Tags != nil {
+			s.records[i].Edits.Tags = *e.Tags
+		}
+	}
+	return s.Record(ctx, id)
+}
+
+func (s *shelf) Delete(_ context.Context, id int, _ bool) error {
+	s.records = slices.DeleteFunc(s.records, func(r archive.Record) bool { return r.ID == id })
+	return nil
+}
+
+func (s *shelf) Statistics(_ context.Context, f archive.Filter, _ *time.Location) (archive.Statistics, error) {
+	page, err := s.Page(context.Background(), archive.Query{Filter: f, Limit: 1000})
+	return archive.Statistics{Totals: archive.Totals{Prints: page.Total, Successful: 1, Failed: 1, Seconds: 7200}}, err
+}
+
+func (s *shelf) Export(_ context.Context, w io.Writer, _ archive.Filter, format string) error {
+	_, err := io.WriteString(w, format)
+	return err
+}
+
+func (s *shelf) Samples(context.Context, int) ([]archive.Sample, error) { return nil, nil }
+
+func TestArchives_ListInBothForms(t *testing.T) {
+	f := newFixture(t)
+	key := f.reader()
+	bare := f.get("/api/v1/archives?limit=2", key)
+	if bare.code != http.StatusOK || bare.header.Get("X-Total-Count") != "3" || bare.body[0] != '[' {
+		t.Errorf("the list: %d %v %s", bare.code, bare.header, bare.body)
+	}
+	doc := f.get("/api/v1/archives/?envelope=true&offset=1", key).object(t)
+	rows, _ := doc["archives"].([]any)
+	if doc["total"] != 3.0 || len(rows) != 2 || rows[0].(map[string]any)["status"] != "failed" || rows[1].(map[string]any)["status"] != "success" {
+		t.Errorf("the envelope: %v", doc)
+	}
+	one := f.get("/api/v1/archives/1", key).object(t)
+	if one["status"] != "completed" || one["result"] != "success" || one["duration"] != 3600.0 || one["filament_color"] != "#112233" {
+		t.Errorf("one print: %v", one)
+	}
+	for _, bad := range []string{"?start_date=yesterday", "?limit=0", "?limit=x", "?status=odd"} {
+		if got := f.get("/api/v1/archives"+bad, key); got.code != 422 {
+			t.Errorf("%s: %d %s", bad, got.code, got.body)
+		}
+	}
+}
+
+func TestArchives_KeysOfSomePrintersSeeOnlyTheirPrints(t *testing.T) {
+	f := newFixture(t)
+	key := f.key([]string{"read", "archives:write"}, 2)
+	if got := f.get("/api/v1/archives", key); got.header.Get("X-Total-Count") != "1" {
+		t.Errorf("the list: %s", got.body)
+	}
+	for _, method := range []string{http.MethodGet, http.MethodPatch, http.MethodDelete} {
+		if got := f.request(method, "/api/v1/archives/1", `{}`, "X-API-Key", key); got.code != 404 {
+			t.Errorf("%s of another's print: %d %s", method, got.code, got.body)
+		}
+	}
+	if got := f.get("/api/v1/archives?printer_id=1", key); got.code != 404 {
+		t.Errorf("another's printer: %d", got.code)
+	}
+	if doc := f.get("/api/v1/statistics", key).object(t); doc["total_prints"] != 1.0 {
+		t.Errorf("statistics: %v", doc)
+	}
+}
+
+func TestArchives_EditDeleteExport(t *testing.T) {
+	f := newFixture(t)
+	key := f.key([]string{"write"})
+	got := f.request(http.MethodPatch, "/api/v1/archives/1", `{"notes":"fine","tags":["a","b"]}`, "X-API-Key", key)
+	if doc := got.object(t); got.code != 200 || doc["notes"] != "fine" || len(doc["tags"].([]any)) != 2 {
+		t.Errorf("edit: %d %s", got.code, got.body)
+	}
+	if got := f.request(http.MethodPatch, "/api/v1/archives/1", `{"tags":7}`, "X-API-Key", key); got.code != 422 {
+		t.Errorf("tags of a wrong type: %d", got.code)
+	}
+	if got := f.request(http.MethodDelete, "/api/v1/archives/1", "", "X-API-Key", key); got.code != 200 {
+		t.Errorf("delete: %d %s", got.code, got.body)
+	}
+	if got := f.get("/api/v1/archives/1", key); got.code != 404 {
+		t.Errorf("after delete: %d", got.code)
+	}
+	if got := f.get("/api/v1/archives/export?format=json", key); got.body != "json" || got.header.Get("Content-Type") != "application/json" {
+		t.Errorf("export: %d %s", got.code, got.body)
+	}
+	if got := f.get("/api/v1/archives/stats", key).object(t); got["total_print_time_hours"] != 2.0 {
+		t.Errorf("stats: %v", got)
+	}
+}

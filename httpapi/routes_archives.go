@@ -1,0 +1,48 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"github.com/printwire/printwire/archive"
+	"github.com/printwire/printwire/auth"
+)
+
+// archiveRoutes are the endpoints of the record of prints.
+func archiveRoutes() []row {
+	one := describeArchive(exampleRecord())
+	return []row{
+		{
+			method: http.MethodGet, path: base + "/archives", aliases: []string{base + "/archives/search"}, scope: auth.ArchivesRead, class: classRead, audit: "archives.list",
+			tag: "Archives", summary: "The prints, the newest first", example: []Archive{one},
+			more: "An array; envelope=true gives an object with total and archives.", serve: serve((*api).archives),
+		},
+		{
+			method: http.MethodGet, path: base + "/archives/export", scope: auth.ArchivesRead, class: classWrite, audit: "archives.export",
+			tag: "Archives", summary: "The prints as a file", example: "id,name\n", serve: serveText("text/csv", (*api).exportArchives),
+		},
+		{
+			method: http.MethodGet, path: base + "/archives/stats", scope: auth.StatsRead, class: classRead, audit: "archives.stats",
+			tag: "Statistics", summary: "Sums over prints, in Bambuddy's words", example: describeStats(archive.Statistics{}), serve: serve((*api).stats),
+		},
+		{
+			method: http.MethodGet, path: base + "/archives/{id}", scope: auth.ArchivesRead, class: classRead, audit: "archives.get",
+			tag: "Archives", summary: "One print", example: one, serve: serve((*api).archive),
+		},
+		{
+			method: http.MethodPatch, path: base + "/archives/{id}", scope: auth.ArchivesWrite, class: classWrite, audit: "archives.edit",
+			tag: "Archives", summary: "Write on a print", example: one, more: "A JSON merge patch: null takes away what was written.", serve: serve((*api).editArchive),
+		},
+		{
+			method: http.MethodDelete, path: base + "/archives/{id}", scope: auth.ArchivesWrite, class: classWrite, audit: "archives.delete",
+			tag: "Archives", summary: "Delete a print", example: Done{Status: "deleted", Message: "Archive deleted"}, serve: serve((*api).deleteArchive),
+		},
+		{
+			method: http.MethodGet, path: base + "/statistics", scope: auth.StatsRead, class: classRead, audit: "statistics",
+			tag: "Statistics", summary: "Sums over prints", example: describeStatistics(archive.Statistics{}), serve: serve((*api).statistics),
+		},
+		{
+			method: http.MethodGet, path: base + "/statistics/export", aliases: []string{base + "/archives/stats/export"}, scope: auth.StatsRead, class: classWrite, audit: "statistics.export",
+			tag: "Statistics", summary: "The sums as a table", example: "group,key\n", serve: serveText("text/csv", (*api).exportStatistics),
+		},
+	}
+}
