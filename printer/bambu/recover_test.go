@@ -81,11 +81,27 @@ func TestDriver_OverflowIsAGapAndKeepsTheModules(t *testing.T) {
 		for i := range 5000 {
 			r.conn().say(`{"print":{"command":"push_status","msg":1,"wifi_signal":"-%ddBm"}}`, 30+i%50)
 		}
-		r.wait(5 * time.Second)
+		r.wait(greetAgain*(greetings-1) + time.Second) // the first answer may have been dropped
 		// The printer answers the question for a full report: it stands still.
 		wantEvents(t, r.events(printer.State{}), "printer_online", "print_started", "print_failed unknown")
 		if s := r.state(); s.Model != "A1" || s.Firmware != "01.04.00.00" {
 			t.Errorf("model %q, firmware %q", s.Model, s.Firmware)
+		}
+	})
+}
+
+func TestDriver_AsksRarelyWhereNoFullReportComes(t *testing.T) {
+	inBubble(t, fresh(), func(r *rig) {
+		r.answerWith(silence)
+		r.conn().cut()
+		r.wait(time.Second)
+		before := r.sent("pushall")
+		for range 60 * 6 {
+			r.conn().say(`{"print":{"command":"push_status","msg":1,"wifi_signal":"-%ddBm"}}`, 30+time.Now().Second())
+			r.wait(10 * time.Second)
+		}
+		if n := r.sent("pushall") - before; n < 5 || n > 8 {
+			t.Errorf("asked %d times for a full report in an hour", n)
 		}
 	})
 }

@@ -157,6 +157,7 @@ func (s *session) read(payload []byte, now time.Time) {
 		s.doc = s.doc.anew()
 		s.gap, s.complete, s.net.firstReport = true, false, now
 		s.askAll(now, overflowPause)
+		s.net.whole, s.net.greeted = false, greetings-1 // the answer may be dropped, too: ask once more
 	}
 	m, err := s.doc.apply(payload)
 	s.net.alive(now)

@@ -76,10 +76,10 @@ func (s *session) next() time.Time {
 		sooner(n.retryAt)
 	case n.link != nil:
 		sooner(n.aliveAt.Add([]time.Duration{wakeAfter, askAfter, silentAfter}[min(n.woken, 2)]))
-		if !n.whole && n.greeted < greetings {
+		if !n.met() {
 			sooner(n.askedAt.Add(greetAgain * time.Duration(n.greeted)))
 		}
-		if n.whole && n.deltas {
+		if n.met() && n.deltas {
 			sooner(n.nextFull())
 		}
 	}
@@ -95,6 +95,9 @@ func (s *session) next() time.Time {
 	sooner(s.tracker.next())
 	return at
 }
+
+// met: the printer has told everything, or has been asked often enough.
+func (n *network) met() bool { return n.whole || n.greeted >= greetings }
 
 // nextFull is when a full report is due although deltas flow.
 func (n *network) nextFull() time.Time {
@@ -158,9 +161,9 @@ func (s *session) watch(now time.Time) {
 		s.askAll(now, fullEvery)
 	}
 	switch {
-	case !n.whole && n.greeted > 0 && n.greeted < greetings && due(n.askedAt.Add(greetAgain*time.Duration(n.greeted)), now):
+	case !n.met() && n.greeted > 0 && due(n.askedAt.Add(greetAgain*time.Duration(n.greeted)), now):
 		s.greet(now)
-	case n.whole && n.deltas && due(n.nextFull(), now):
+	case n.met() && n.deltas && due(n.nextFull(), now):
 		s.askAll(now, fullEvery)
 	}
 }
