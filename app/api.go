@@ -17,7 +17,7 @@ import (
 // openAPI makes the REST API.
 func (a *App) openAPI(context.Context) error {
 	api, err := httpapi.New(httpapi.Options{
-		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, Archives: a.recorder, Journal: a.store, Store: a.store.KV("api"),
+		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, OAuth: a.oauth, Archives: a.recorder, Journal: a.store, Store: a.store.KV("api"),
 		Settings: a.shownSettings, System: a.system, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
 		Hosts: a.settings.HTTP.Hosts, QueryKey: a.settings.HTTP.QueryKey,
 	})

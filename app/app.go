@@ -20,6 +20,7 @@ import (
 	"github.com/printwire/printwire/addon"
 	"github.com/printwire/printwire/archive"
 	"github.com/printwire/printwire/auth"
+	"github.com/printwire/printwire/auth/oauth"
 	"github.com/printwire/printwire/bridge"
 	"github.com/printwire/printwire/discovery"
 	"github.com/printwire/printwire/fault"
@@ -66,6 +67,7 @@ type App struct {
 
 	store   *storage.Store
 	auth    *auth.Auth
+	oauth   *oauth.Server
 	brokers brokers
 	// supervisor is nil outside of Home Assistant; provide: offer our broker to it.
 	supervisor addon.Supervisor
@@ -144,13 +146,16 @@ func (a *App) openAuth(context.Context) error {
 	for _, u := range a.settings.MQTT.Users {
 		users = append(users, auth.User{Name: u.Name, Password: u.Password, Topics: topics(u)})
 	}
-	a.auth = auth.New(auth.Options{
+	a.auth = auth.New(a.shareAuth(auth.Options{
 		Store: a.store.KV("auth"), Log: a.log, Now: a.now, NewID: a.newID, Users: users,
 		Prefix: "printwire", DiscoveryPrefix: a.settings.HomeAssistant.DiscoveryPrefix,
 		Serial: a.serial, Revoked: a.revoked,
-	})
+	}))
 	if err := a.auth.Load(); err != nil {
 		return fmt.Errorf("reading keys and users: %w", err)
+	}
+	if err := a.oauth.Load(); err != nil {
+		return fmt.Errorf("reading OAuth clients and grants: %w", err)
 	}
 	return nil
 }

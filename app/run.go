@@ -89,6 +89,7 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	}
 	parts.start("storage", a.store.Run)
 	parts.start("auth", a.auth.Run)
+	parts.start("oauth", a.oauth.Run)
 	if err := a.discovery.Prepare(ctx); err != nil {
 		return fmt.Errorf("announcing the printers: %w", err)
 	}

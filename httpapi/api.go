@@ -45,6 +45,10 @@ type Options struct {
 	// Simulated tells whether a printer is none: those alone exist for test keys.
 	// nil is never.
 	Simulated func(printer.Snapshot) bool
+	// OAuth is the authorization server; nil is none.
+	OAuth OAuth
+	// PublicURL is where clients reach us, "" when it is not set.
+	PublicURL string
 	// Archives are the records of prints.
 	Archives Archives
 	// Journal is what the stream of events follows.

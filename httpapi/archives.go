@@ -132,6 +132,7 @@ func (a *api) archives(ctx context.Context, in *archivesCall) (*archivesAnswer, 
 	return &archivesAnswer{Total: decimal(page.Total), Next: page.Next, Body: list}, nil
 }
 
+// ArchivePath names a print.
 type ArchivePath struct {
 	ID int `path:"id" minimum:"1" maximum:"999999999" doc:"The print's number." example:"1"`
 }

@@ -30,6 +30,8 @@ type Keys interface {
 	RotateKey(id string, r auth.Rotation) (secret.Text, auth.Key, error)
 	RevokeKey(id, by, reason string) (auth.Key, error)
 	Audit() *auth.Audit
+	SignIn(context.Context, auth.SignIn) (secret.Text, auth.Identity, error)
+	Session(cookie secret.Text) (auth.Identity, error)
 }
 
 // session is what is known about the sender of a request.
@@ -55,7 +57,9 @@ func sender(ctx context.Context) session {
 
 // isOpen tells whether a path asks for no key. Paths that do not exist are
 // not open: without a key nobody learns which ones do.
-func isOpen(path string) bool { return isHealth(path) }
+func isOpen(path string) bool {
+	return isHealth(path) || path == "/device" || strings.HasPrefix(path, "/oauth/") || strings.HasPrefix(path, "/.well-known/oauth-")
+}
 
 func isHealth(path string) bool { return path == "/health" || path == "/healthz" }
 
@@ -167,10 +171,10 @@ func (a *api) admit(r row) func(huma.Context, func(huma.Context)) {
 			}
 			a.refuse(c, p)
 		case a.limited(c, s, r.class):
-		case a.unreadable(c):
+		case !r.form && a.unreadable(c):
 		default:
 			next(ctx)
-			if r.method != http.MethodGet && c.Writer.Status() < http.StatusBadRequest {
+			if s.known && r.method != http.MethodGet && c.Writer.Status() < http.StatusBadRequest {
 				a.audited(s, r.audit, c.Request.URL.Path)
 			}
 		}

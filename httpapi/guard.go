@@ -23,6 +23,7 @@ const maxTarget = 8 << 10
 // which we may be called, the number of requests at once, one spelling of
 // paths, the headers of every answer, and the log.
 func (a *api) guard(engine http.Handler) http.Handler {
+	origins := http.NewCrossOriginProtection()
 	turns := make(chan struct{}, a.Concurrent)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -31,7 +32,12 @@ func (a *api) guard(engine http.Handler) http.Handler {
 			a.answer(w, r, p)
 			return
 		}
-		if !isOpen(r.URL.Path) {
+		// A browser says when another site's page sends something to change.
+		if err := origins.Check(r); err != nil {
+			a.answer(w, r, problem{status: http.StatusForbidden, detail: "This request comes from another site's page."})
+			return
+		}
+		if !isHealth(r.URL.Path) {
 			select {
 			case turns <- struct{}{}:
 				give := sync.OnceFunc(func() { <-turns })

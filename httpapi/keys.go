@@ -216,6 +216,7 @@ func mayRead(who auth.Identity, k auth.Key) bool {
 	return who.Has(auth.Admin) || k.Owner == who.Owner && k.Owner != "" || k.ID == who.KeyID
 }
 
+// KeyPath names a key.
 type KeyPath struct {
 	ID string `path:"id" maxLength:"64" doc:"The key's id." example:"key_01JPA4G0000000000000000000"`
 }

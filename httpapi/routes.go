@@ -26,6 +26,8 @@ type row struct {
 	// there is no scope.
 	scope      auth.Scope
 	open, self bool
+	// form: the body is a form, which the handler reads itself.
+	form bool
 	// refusal is what a caller without the scope is told; "" is the usual.
 	refusal string
 	class   class
@@ -45,5 +47,5 @@ type row struct {
 
 // routes is the table of all endpoints, in the order in which they are documented.
 func routes() []row {
-	return slices.Concat(systemRoutes(), printerRoutes(), controlRoutes(), archiveRoutes(), keyRoutes(), cloudRoutes(), laterRoutes())
+	return slices.Concat(systemRoutes(), printerRoutes(), controlRoutes(), archiveRoutes(), keyRoutes(), oauthRoutes(), cloudRoutes(), laterRoutes())
 }
