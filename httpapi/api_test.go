@@ -98,6 +98,7 @@ type fixture struct {
 	fleet   *fleet
 	auth    *auth.Auth
 	handler http.Handler
+	api     *httpapi.API
 	health  httpapi.Health
 	log     *strings.Builder
 	now     time.Time
@@ -137,7 +138,7 @@ func newFixture(tb testing.TB, change ...func(*httpapi.Options)) *fixture {
 	if err != nil {
 		tb.Fatalf("make the API: %v", err)
 	}
-	f.handler = h
+	f.handler, f.api = h, h
 	return f
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"sync"
 
+	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
 	"github.com/printwire/printwire/printer"
@@ -130,4 +131,13 @@ func (l *ledger) Last() uint64 {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return uint64(len(l.entries))
+}
+
+// plainKey makes a key with the usual limits.
+func (f *fixture) plainKey() string {
+	text, _, err := f.auth.CreateKey(auth.NewKey{Name: "plain"})
+	if err != nil {
+		panic(err)
+	}
+	return text.Reveal()
 }
