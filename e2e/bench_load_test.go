@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"net"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -175,12 +174,18 @@ type fleet struct {
 	last  []atomic.Int64
 	sent  atomic.Int64
 	roots []byte
+	hosts []string // of the printers, as the settings name them
 	stop  func()
 }
 
-// newFleet starts printers that report every interval until the benchmark
-// ends. pause, if not nil, is called before each report and may wait.
-func newFleet(tb testing.TB, printers int, model string, f form, interval time.Duration, pause func(printer int, count int64)) *fleet {
+// reporter appends a printer's report to dst. It may wait.
+type reporter func(dst []byte, printer int, count int64) []byte
+
+// moving is the reporter whose values change with each report.
+func (f form) moving(dst []byte, _ int, count int64) []byte { return f.fill(dst, count) }
+
+// newFleet starts printers that report every interval until stop is called.
+func newFleet(tb testing.TB, printers int, model string, interval time.Duration, report reporter) *fleet {
 	tb.Helper()
 	authority, err := simulator.NewAuthority(time.Now())
 	if err != nil {
@@ -190,10 +195,7 @@ func newFleet(tb testing.TB, printers int, model string, f form, interval time.D
 	v.load, err = simulator.NewLoad(simulator.LoadOptions{
 		Printers: printers, Model: model, Interval: interval, Authority: authority,
 		Report: func(dst []byte, printer int, count int64, _ time.Time) []byte {
-			if pause != nil {
-				pause(printer, count)
-			}
-			return f.fill(dst, count)
+			return report(dst, printer, count)
 		},
 		Sending: func(printer int, count int64, _ time.Time) {
 			v.times[printer][count%remembered].Store(int64(time.Since(v.base)))
@@ -209,6 +211,7 @@ func newFleet(tb testing.TB, printers int, model string, f form, interval time.D
 	}
 	for i := range printers {
 		v.ids[v.load.Serial(i)] = i
+		v.hosts = append(v.hosts, v.load.Addr(i).String())
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -220,10 +223,4 @@ func newFleet(tb testing.TB, printers int, model string, f form, interval time.D
 		}
 	}
 	return v
-}
-
-// host is the address and port of a printer.
-func (v *fleet) host(i int) (string, int) {
-	a := v.load.Addr(i).(*net.TCPAddr)
-	return a.IP.String(), a.Port
 }

@@ -77,7 +77,7 @@ const rounds = 2
 
 // compare lets relay and program take turns at one fleet, and reports.
 func compare(b *testing.B, model string, f form, printers int) {
-	v := newFleet(b, printers, model, f, time.Second, nil)
+	v := newFleet(b, printers, model, time.Second, f.moving)
 	defer v.stop()
 	var relay, program figures
 	for range rounds {
@@ -184,9 +184,12 @@ func (v *fleet) settings(tb testing.TB, folder, mqtt, http string) {
 	var s strings.Builder
 	roots := filepath.Join(folder, "roots.pem")
 	fmt.Fprintf(&s, "http: { listen: %q }\nmqtt:\n  mode: embedded\n  listen: %q\n  users: [ { name: homeassistant, password: benchmark-only } ]\nprinters:\n", http, mqtt)
-	for i := range v.last {
-		host, port := v.host(i)
-		fmt.Fprintf(&s, "  - { name: Printer %d, host: %s, port: %d, serial: %s, access_code: %q, certificate: verify, roots: %q }\n",
+	for i, address := range v.hosts {
+		host, port, err := net.SplitHostPort(address)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		fmt.Fprintf(&s, "  - { name: Printer %d, host: %s, port: %s, serial: %s, access_code: %q, certificate: verify, roots: %q }\n",
 			i+1, host, port, v.load.Serial(i), v.load.AccessCode(), roots)
 	}
 	err := errors.Join(os.WriteFile(roots, v.roots, 0o600), os.WriteFile(filepath.Join(folder, "printwire.yaml"), []byte(s.String()), 0o600))
