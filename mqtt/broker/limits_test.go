@@ -31,6 +31,7 @@ func TestBroker_a_DISCONNECT_does_not_keep_a_session_for_longer(t *testing.T) {
 	p := r.join(l)
 	p.Send(m.Packet{Head: m.DISCONNECT << 4, Body: []byte{0, 5, 0x11, 0xff, 0xff, 0xff, 0xfe}})
 	p.ExpectClosed(2 * time.Second)
+	eventually(t, "the session ended", func() bool { return len(r.Sessions()) == 0 })
 	cl, ok := r.server.Clients.Get("s")
 	if !ok || cl.Properties.Props.SessionExpiryInterval != sessionExpiry {
 		t.Errorf("the session is kept: %v, for %d s; want %d", ok, cl.Properties.Props.SessionExpiryInterval, sessionExpiry)
