@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"bytes"
 	"encoding/binary"
 	"hash/maphash"
 	"log/slog"
@@ -65,6 +64,7 @@ type Broker struct {
 	topics [stripes]sync.Mutex // Publish: compare and replace is one step per topic
 
 	retained retained
+	live     atomic.Int64 // connections that the library serves
 	subs     atomic.Pointer[[]*subscription]
 	subsMu   sync.Mutex
 
@@ -101,7 +101,7 @@ func newBroker(o Options, g guards) (*Broker, error) {
 	}
 	b.server = mochi.New(settings(o, g))
 	b.server.Clients.Delete(mochi.InlineClientId) // else a client of that name would take it over
-	b.retained.init(b.server, o)
+	b.retained.init(o)
 	if err := b.server.AddHook(&hook{b: b}, nil); err != nil {
 		return nil, fault.New(fault.Internal, "add the broker's hook: %w", err)
 	}
@@ -136,6 +136,9 @@ func settings(o Options, g guards) *mochi.Options {
 	if g.alias {
 		c.TopicAliasMaximum = 0
 	}
+	if g.replay {
+		c.RetainAvailable = 0 // here: the library keeps none; OnPacketRead lets wills pass
+	}
 	interval := int64(1)
 	if g.quiet {
 		interval = 1 << 31 // seconds: never
@@ -150,19 +153,24 @@ func (b *Broker) Publish(topic string, payload []byte, retain bool) error {
 		return err
 	}
 	if !retain {
-		return b.inject(topic, payload, false)
+		return b.route(topic, payload, false)
 	}
 	mu := &b.topics[maphash.String(b.seed, topic)%stripes]
 	mu.Lock()
 	defer mu.Unlock()
-	held, ok := b.server.Topics.Retained.Get(topic)
-	if ok == (len(payload) > 0) && bytes.Equal(held.Payload, payload) {
-		if ok {
-			b.retained.claim(topic)
-		}
+	if !b.retained.own(topic, payload) {
 		return nil
 	}
-	return b.inject(topic, payload, true)
+	return b.route(topic, payload, true)
+}
+
+// route sends to subscribers, if anybody can be one. A client that comes now is
+// counted before it subscribes, and then finds the value that was retained before.
+func (b *Broker) route(topic string, payload []byte, retain bool) error {
+	if b.guards.replay && b.live.Load() == 0 {
+		return nil
+	}
+	return b.inject(topic, payload, retain)
 }
 
 func checkPublish(topic string, payload []byte) error {

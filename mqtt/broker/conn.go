@@ -55,6 +55,7 @@ type conn struct {
 	release     func() // gives the place before login back; may be called twice
 	unlock      func() // frees the client id; may be called twice
 	emptyWill   bool
+	retainWill  bool
 	replays     []replay // between a SUBSCRIBE and its end
 	shadows     map[string]struct{}
 

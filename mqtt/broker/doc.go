@@ -35,10 +35,10 @@
 //	T8  '$' topics are not acknowledged                  hook.go OnPacketRead
 //	T9  silent connections stay                          listen.go serve: read deadline; admit
 //	T10 a header allocates 256 MB                        broker.go settings: packet size
-//	T11 retained messages vanish after a day             broker.go settings: no message expiry
+//	T11 retained messages vanish after a day             retained.go; broker.go settings: no message expiry
 //	T12 and when the clock jumps                         the same
 //	T13 a stalled client that talks is never cut         conn.go Write, SetDeadline
-//	T14 retained replay is incomplete                    replay.go
+//	T14 retained replay is incomplete                    replay.go from retained.go; the library holds none
 //	T15 64 kB for each idle client                       Options.Pending
 //	T16 sessions are kept for ever                       broker.go settings; hook.go OnPacketRead, OnClientExpired; session.go trimSessions
 //	T17 other refusals of a publish go wrong             hook.go OnPublish answers CodeSuccessIgnore only

@@ -13,9 +13,9 @@ type guards struct {
 	dollar    bool // T8: writes to '$' topics too
 	deadline  bool // T9: CONNECT must come in time
 	size      bool // T10: packets have a limit
-	keep      bool // T11, T12: retained messages do not age
+	keep      bool // T11, T12: messages do not age
 	split     bool // T13: writes have a deadline of their own
-	replay    bool // T14: retained messages are replayed by us, complete
+	replay    bool // T11, T14: retained messages are kept and replayed by us alone, complete
 	expiry    bool // T16: sessions that do not return are forgotten
 	alias     bool // T18: no topic aliases
 	bind      bool // T19: a client id belongs to one user

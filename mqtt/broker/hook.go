@@ -41,7 +41,7 @@ func (h *hook) Provides(method byte) bool {
 	switch method {
 	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSessionEstablish, mochi.OnSessionEstablished,
 		mochi.OnPacketRead, mochi.OnPacketEncode, mochi.OnPacketProcessed, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnUnsubscribed, mochi.OnPublish,
-		mochi.OnPublishDropped, mochi.OnRetainMessage, mochi.OnRetainedExpired, mochi.OnWill, mochi.OnWillSent, mochi.OnClientExpired:
+		mochi.OnPublishDropped, mochi.OnWill, mochi.OnWillSent, mochi.OnClientExpired:
 		return true
 	}
 	return false
@@ -66,10 +66,13 @@ func (h *hook) OnPacketRead(cl *mochi.Client, pk packets.Packet) (packets.Packet
 		if h.b.guards.expiry {
 			pk.Properties.SessionExpiryInterval = min(pk.Properties.SessionExpiryInterval, sessionExpiry)
 		}
-	case packets.Connect: // an empty will is legal, but refused by the library
+	case packets.Connect: // an empty will is legal, a retained one too, but refused by the library
 		if pk.Connect.WillFlag && len(pk.Connect.WillPayload) == 0 {
 			c.emptyWill = true
 			pk.Connect.WillPayload = []byte{0}
+		}
+		if pk.Connect.WillFlag && pk.Connect.WillRetain {
+			c.retainWill, pk.Connect.WillRetain = true, false
 		}
 	}
 	return pk, nil
@@ -93,6 +96,7 @@ func (h *hook) OnConnect(cl *mochi.Client, pk packets.Packet) error {
 	if c.emptyWill {
 		cl.Properties.Will.Payload = nil
 	}
+	cl.Properties.Will.Retain = c.retainWill
 	if pr := cl.Properties.Props; cl.Properties.ProtocolVersion == 5 && pr.SessionExpiryInterval == 0 {
 		cl.Properties.Will.WillDelayInterval = 0 // the session ends first
 	}
@@ -221,7 +225,11 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	if c == nil {
 		return pk, nil
 	}
-	if why := h.b.refuseWrite(c, pk.TopicName, pk.FixedHeader.Retain, len(pk.Payload)); why != "" {
+	why := h.b.refuseWrite(c, pk.TopicName, pk.FixedHeader.Retain)
+	if why == "" && pk.FixedHeader.Retain && !h.b.retained.keepPacket(c.grant.Name, cl.ID, pk) {
+		why = "too much is retained by this user"
+	}
+	if why != "" {
 		h.b.deny(c, pk.TopicName, why)
 		return pk, packets.CodeSuccessIgnore
 	}
@@ -246,34 +254,30 @@ func (h *hook) OnPublishDropped(cl *mochi.Client, pk packets.Packet) {
 	}
 }
 
-// OnRetainMessage follows the library's retained messages.
-func (h *hook) OnRetainMessage(cl *mochi.Client, pk packets.Packet, _ int64) {
-	if c := connOf(cl); c != nil {
-		h.b.retained.note(pk.TopicName, c.grant.Name, false)
-		return
-	}
-	h.b.retained.note(pk.TopicName, "", true)
-}
-
-// OnRetainedExpired follows the library's retained messages.
-func (h *hook) OnRetainedExpired(topic string) { h.b.retained.note(topic, "", true) }
-
-// OnWill takes the retain flag from a will for which the user has no room left,
-// and sends one nowhere whose right was withdrawn since the login.
+// OnWill retains a will, or takes the flag from it if its user has no room left.
+// It sends one nowhere whose right was withdrawn since the login.
 func (h *hook) OnWill(cl *mochi.Client, will mochi.Will) (mochi.Will, error) {
 	c := connOf(cl)
 	if c != nil && h.b.guards.will && !c.grant.Write(will.TopicName) {
 		h.b.deny(c, will.TopicName, "will: no right to write there")
 		will.TopicName, will.Retain = refusedTopic, false
 	}
-	if c != nil && will.Retain && !h.b.retained.fits(c.grant.Name, will.TopicName, len(will.Payload)) {
-		will.Retain = false
+	if c != nil && will.Retain && will.WillDelayInterval == 0 {
+		will.Retain = h.b.retained.keepPacket(c.grant.Name, cl.ID, packets.Packet{
+			TopicName: will.TopicName, Payload: will.Payload, Properties: packets.Properties{User: will.User},
+		})
 	}
 	return will, nil
 }
 
-// OnWillSent tells the subscribers in this process.
-func (h *hook) OnWillSent(cl *mochi.Client, pk packets.Packet) { h.b.dispatch(connOf(cl), pk) }
+// OnWillSent tells the subscribers in this process, and retains a will that was delayed.
+func (h *hook) OnWillSent(cl *mochi.Client, pk packets.Packet) {
+	c := connOf(cl)
+	if c != nil && pk.FixedHeader.Retain && pk.Connect.WillProperties.WillDelayInterval > 0 {
+		_ = h.b.retained.keepPacket(c.grant.Name, cl.ID, pk) // without room it was only sent
+	}
+	h.b.dispatch(c, pk)
+}
 
 // OnClientExpired removes the subscriptions of a session that did not return,
 // which the library leaves behind.

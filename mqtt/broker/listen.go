@@ -39,7 +39,7 @@ func (b *Broker) Listen() error {
 		}
 		b.listeners = append(b.listeners, ln)
 	}
-	bad, err := b.retained.load(b.opt.Now())
+	bad, err := b.retained.load()
 	if err != nil {
 		b.log.Error("stored retained messages cannot be read; starting without", "error", err)
 	}
@@ -240,6 +240,8 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 		_ = c.Close()
 		return
 	}
+	b.live.Add(1)
+	defer b.live.Add(-1)
 	err := b.server.EstablishConnection(name, c)
 	b.log.Debug("connection ended", "remote", raw.RemoteAddr().String(), "error", err)
 }

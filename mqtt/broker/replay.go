@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -17,15 +18,6 @@ type replay struct {
 	at   int // which filter
 	sub  packets.Subscription
 	held []held
-}
-
-// held is a retained message.
-type held struct {
-	topic           string
-	payload         []byte
-	origin          string
-	created, expiry int64
-	props           *packets.Properties // nil: none
 }
 
 // holdWrites keeps the write loop from sending messages until resumeWrites; both
@@ -56,22 +48,9 @@ func (c *conn) awaitTurn() {
 func (b *Broker) snapshot(c *conn) {
 	for i := range c.replays {
 		r := &c.replays[i]
-		r.held = r.held[:0]
-		for _, topic := range b.retained.matching(r.sub.Filter) {
-			if !c.grant.Read(topic) {
-				continue
-			}
-			pk, ok := b.server.Topics.Retained.Get(topic)
-			if !ok || r.sub.NoLocal && pk.Origin == c.client.ID {
-				continue
-			}
-			h := held{topic: topic, payload: pk.Payload, origin: pk.Origin, created: pk.Created}
-			if pk.ProtocolVersion == 5 {
-				props := pk.Properties.Copy(false)
-				h.props, h.expiry = &props, pk.Expiry
-			}
-			r.held = append(r.held, h)
-		}
+		r.held = slices.DeleteFunc(b.retained.matching(r.held[:0], r.sub.Filter), func(h held) bool {
+			return !c.grant.Read(h.topic) || r.sub.NoLocal && h.by != nil && h.by.client == c.client.ID
+		})
 	}
 }
 
@@ -83,7 +62,7 @@ func (b *Broker) replay(c *conn) {
 			c.setCork(true)
 		}
 		for _, h := range r.held {
-			if err := c.client.WritePacket(h.packet(r.sub)); err != nil && c.client.Closed() {
+			if err := c.client.WritePacket(h.packet(r.sub, b.opt.Now())); err != nil && c.client.Closed() {
 				break
 			}
 		}
@@ -94,17 +73,17 @@ func (b *Broker) replay(c *conn) {
 	c.replays = nil
 }
 
-func (h held) packet(sub packets.Subscription) packets.Packet {
+func (h held) packet(sub packets.Subscription, now time.Time) packets.Packet {
 	pk := packets.Packet{
 		FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true},
-		TopicName:   h.topic, Payload: h.payload, Origin: h.origin, Created: h.created,
+		TopicName:   h.topic, Payload: h.payload,
 		SessionPresent: true, // means nothing in a PUBLISH: tells OnPacketEncode that it is ours
 	}
-	if h.props != nil {
-		pk.Properties = *h.props
+	if h.by != nil && h.by.props != nil {
+		pk.Properties = *h.by.props
 	}
-	if h.expiry > 0 {
-		pk.Expiry = max(h.expiry, time.Now().Unix()+1)
+	if h.by != nil && h.by.expiry > 0 { // the library tells what is left by its own clock
+		pk.Expiry = time.Now().Unix() + max(h.by.expiry-now.Unix(), 1)
 	}
 	if sub.Identifier > 0 {
 		pk.Properties.SubscriptionIdentifier = []int{sub.Identifier}

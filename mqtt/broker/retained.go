@@ -1,147 +1,222 @@
 package broker
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"sync"
 	"time"
 
-	mochi "github.com/mochi-mqtt/server/v2"
 	"github.com/mochi-mqtt/server/v2/packets"
 
 	"github.com/printwire/printwire/mqtt"
 )
 
-// retained knows which topics have a retained value and whose it is. The values
-// themselves are the library's; this index follows it.
+// retained holds the retained values. The library holds none: it would copy each
+// one and go through them all every second.
 type retained struct {
-	server              *mochi.Server
+	now                 func() time.Time
 	store               RetainedStore
 	topicsMax, bytesMax int
 
 	mu    sync.RWMutex
-	index map[string]owner
+	index map[string]value
 	users map[string]usage
+	aging map[string]struct{} // topics whose value expires
+	swept int64               // when aging was last gone through, unix seconds
 	dirty map[string]struct{} // topics whose record is not as the store has it
 	kept  map[string]struct{} // topics the store has
 }
 
-// owner is who retained a value; ours if Publish did.
-type owner struct {
-	user string
-	ours bool
-	size int
+// value is what is retained at a topic; an empty payload is none.
+type value struct {
+	payload []byte
+	by      *publisher // nil: we, by Publish
 }
+
+// publisher is what is known of a client's value.
+type publisher struct {
+	user, client string
+	expiry       int64               // unix seconds; 0: never
+	props        *packets.Properties // nil: none
+}
+
+// size is what counts against the limit of bytes.
+func (v value) size(topic string) int {
+	n := len(topic) + len(v.payload)
+	if v.by == nil || v.by.props == nil {
+		return n
+	}
+	p := v.by.props
+	n += len(p.ContentType) + len(p.ResponseTopic) + len(p.CorrelationData)
+	for _, u := range p.User {
+		n += len(u.Key) + len(u.Val) + 32 // and their headers
+	}
+	return n
+}
+
+// expired tells whether a value's time is over, though it is still in the index.
+func (v value) expired(now int64) bool { return v.by != nil && v.by.expiry > 0 && v.by.expiry < now }
 
 type usage struct{ topics, bytes int }
 
-func (r *retained) init(server *mochi.Server, o Options) {
-	r.server, r.store, r.topicsMax, r.bytesMax = server, o.Retained, o.RetainedTopics, o.RetainedBytes
-	r.index, r.users = map[string]owner{}, map[string]usage{}
+func (r *retained) init(o Options) {
+	r.now, r.store, r.topicsMax, r.bytesMax = o.Now, o.Retained, o.RetainedTopics, o.RetainedBytes
+	r.index, r.users, r.aging = map[string]value{}, map[string]usage{}, map[string]struct{}{}
 	r.dirty, r.kept = map[string]struct{}{}, map[string]struct{}{}
 }
 
 func (r *retained) len() int {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.sweep()
 	return len(r.index)
 }
 
-// fits tells whether user may retain a value of this size at topic.
-func (r *retained) fits(user, topic string, payload int) bool {
-	if payload == 0 {
-		return true
-	}
+// spare is how much larger than its payload the memory may be that it came in.
+const spare = 64
+
+// own makes payload the value that we retain at topic, none if it is empty. It
+// tells whether that is a change. The payload is kept, not copied.
+func (r *retained) own(topic string, payload []byte) (changed bool) {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	u, size := r.users[user], payload+len(topic)
-	if old, ok := r.index[topic]; ok && !old.ours && old.user == user {
-		u.topics--
-		u.bytes -= old.size
-	}
-	return u.topics < r.topicsMax && u.bytes+size <= r.bytesMax
-}
-
-// note brings the index in line with the library for one topic. It looks there
-// again, so that of two at once the later sees the truth.
-func (r *retained) note(topic, user string, ours bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	pk, ok := r.server.Topics.Retained.Get(topic)
-	if !ok {
-		r.replace(topic, nil)
-		return
-	}
-	if ours {
-		user = ""
-	}
-	r.replace(topic, &owner{user: user, ours: ours, size: len(pk.Payload) + len(topic)})
-}
-
-// claim makes a value ours that a client retained before.
-func (r *retained) claim(topic string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if o, ok := r.index[topic]; ok && !o.ours {
-		r.replace(topic, &owner{ours: true, size: o.size})
-	}
-}
-
-// replace changes the owner of a topic (nil: none) and the sums; mu is held.
-func (r *retained) replace(topic string, next *owner) {
 	old, had := r.index[topic]
-	if had && !old.ours {
-		u := r.users[old.user]
-		u.topics--
-		u.bytes -= old.size
-		r.users[old.user] = u
-		if u.topics == 0 {
-			delete(r.users, old.user)
+	r.mu.RUnlock()
+	if old.by == nil && had == (len(payload) > 0) && bytes.Equal(old.payload, payload) {
+		return false
+	}
+	if cap(payload) > len(payload)+len(payload)/4+spare {
+		payload = bytes.Clone(payload)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	old, had = r.index[topic]
+	if !had && len(payload) == 0 {
+		return false
+	}
+	r.replace(topic, value{payload: payload})
+	return !bytes.Equal(old.payload, payload) || old.expired(r.now().Unix())
+}
+
+// keep retains a client's value, or removes what is there if it is empty; false:
+// its user has no room left.
+func (r *retained) keep(topic string, v value) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(v.payload) > 0 {
+		r.sweep()
+		u := r.users[v.by.user]
+		if old, ok := r.index[topic]; ok && old.by != nil && old.by.user == v.by.user {
+			u.topics--
+			u.bytes -= old.size(topic)
+		}
+		if u.topics >= r.topicsMax || u.bytes+v.size(topic) > r.bytesMax {
+			return false
+		}
+		topic = strings.Clone(topic) // which is a part of the packet
+	}
+	r.replace(topic, v)
+	return true
+}
+
+// keepPacket retains a client's message as keep does.
+func (r *retained) keepPacket(user, client string, pk packets.Packet) bool {
+	by := &publisher{user: user, client: client}
+	if p := pk.Properties; p.PayloadFormatFlag || p.ContentType != "" || p.ResponseTopic != "" || len(p.CorrelationData) > 0 || len(p.User) > 0 {
+		by.props = &packets.Properties{
+			PayloadFormat: p.PayloadFormat, PayloadFormatFlag: p.PayloadFormatFlag, ContentType: p.ContentType,
+			ResponseTopic: p.ResponseTopic, CorrelationData: p.CorrelationData, User: p.User,
 		}
 	}
-	if next == nil {
+	if n := pk.Properties.MessageExpiryInterval; n > 0 {
+		by.expiry = r.now().Unix() + int64(n)
+	}
+	return r.keep(pk.TopicName, value{payload: pk.Payload, by: by})
+}
+
+// replace changes the value of a topic and the sums; mu is held.
+func (r *retained) replace(topic string, next value) {
+	if old, had := r.index[topic]; had && old.by != nil {
+		u := r.users[old.by.user]
+		u.topics--
+		u.bytes -= old.size(topic)
+		r.users[old.by.user] = u
+		if u.topics == 0 {
+			delete(r.users, old.by.user)
+		}
+		delete(r.aging, topic)
+	}
+	theirs := len(next.payload) > 0 && next.by != nil
+	if len(next.payload) == 0 {
 		delete(r.index, topic)
 	} else {
-		r.index[topic] = *next
-		if !next.ours {
-			u := r.users[next.user]
-			r.users[next.user] = usage{u.topics + 1, u.bytes + next.size}
+		r.index[topic] = next
+	}
+	if theirs {
+		u := r.users[next.by.user]
+		r.users[next.by.user] = usage{u.topics + 1, u.bytes + next.size(topic)}
+		if next.by.expiry > 0 {
+			r.aging[topic] = struct{}{}
 		}
 	}
-	_, kept := r.kept[topic]
-	if r.store != nil && (kept || next != nil && !next.ours) {
+	if _, kept := r.kept[topic]; r.store != nil && (kept || theirs) {
 		r.dirty[topic] = struct{}{}
 	}
 }
 
-// matching are the topics with a retained value that match filter.
-func (r *retained) matching(filter string) []string {
+// sweep removes values whose time is over, once a second at most; mu is held.
+func (r *retained) sweep() {
+	now := r.now().Unix()
+	if len(r.aging) == 0 || now == r.swept {
+		return
+	}
+	r.swept = now
+	for topic := range r.aging {
+		if r.index[topic].expired(now) {
+			r.replace(topic, value{})
+		}
+	}
+}
+
+// at is what is retained at a topic.
+func (r *retained) at(topic string) (value, bool) {
 	r.mu.RLock()
 	defer r.mu.RUnlock()
+	v, ok := r.index[topic]
+	return v, ok && !v.expired(r.now().Unix())
+}
+
+// held is a retained value and where.
+type held struct {
+	topic string
+	value
+}
+
+// matching appends the retained values that match filter to list.
+func (r *retained) matching(list []held, filter string) []held {
 	if !strings.ContainsAny(filter, "+#") {
-		if _, ok := r.index[filter]; ok {
-			return []string{filter}
+		if v, ok := r.at(filter); ok {
+			list = append(list, held{filter, v})
 		}
-		return nil
+		return list
 	}
-	var topics []string
-	for t := range r.index {
-		if mqtt.Match(filter, t) {
-			topics = append(topics, t)
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	now := r.now().Unix()
+	for topic, v := range r.index {
+		if mqtt.Match(filter, topic) && !v.expired(now) {
+			list = append(list, held{topic, v})
 		}
 	}
-	return topics
+	return list
 }
 
 // ofClients are the values that clients retained and that match filter.
 func (r *retained) ofClients(filter string) []mqtt.Message {
 	var list []mqtt.Message
-	for _, t := range r.matching(filter) {
-		r.mu.RLock()
-		o := r.index[t]
-		r.mu.RUnlock()
-		if pk, ok := r.server.Topics.Retained.Get(t); ok && !o.ours {
-			list = append(list, mqtt.Message{Topic: t, Payload: pk.Payload, Retain: true, Client: pk.Origin, User: o.user})
+	for _, h := range r.matching(nil, filter) {
+		if h.by != nil {
+			list = append(list, mqtt.Message{Topic: h.topic, Payload: h.payload, Retain: true, Client: h.by.client, User: h.by.user})
 		}
 	}
 	return list
@@ -155,13 +230,12 @@ type record struct {
 	Version int    `json:"v"`
 	User    string `json:"user"`
 	Payload []byte `json:"payload"`
-	Created int64  `json:"created"`
 	Expiry  int64  `json:"expiry,omitempty"`
 }
 
 // load brings stored messages back, but for topics that have a value already.
 // Records that cannot be read are left out and counted.
-func (r *retained) load(now time.Time) (bad int, err error) {
+func (r *retained) load() (bad int, err error) {
 	if r.store == nil {
 		return 0, nil
 	}
@@ -169,35 +243,24 @@ func (r *retained) load(now time.Time) (bad int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	for key, value := range records {
+	now := r.now().Unix()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for key, data := range records {
 		topic := strings.TrimPrefix(key, keyPrefix)
-		r.mu.Lock()
 		r.kept[topic] = struct{}{}
-		r.mu.Unlock()
 		var rec record
-		if json.Unmarshal(value, &rec) != nil || rec.Version != 1 || len(rec.Payload) == 0 || checkPublish(topic, rec.Payload) != nil {
+		if json.Unmarshal(data, &rec) != nil || rec.Version != 1 || len(rec.Payload) == 0 || checkPublish(topic, rec.Payload) != nil {
 			bad++
 			continue
 		}
-		_, taken := r.server.Topics.Retained.Get(topic)
-		if taken || rec.Expiry > 0 && rec.Expiry < now.Unix() {
-			r.mu.Lock()
+		v := value{payload: rec.Payload, by: &publisher{user: rec.User, expiry: rec.Expiry}}
+		if _, taken := r.index[topic]; taken || v.expired(now) {
 			r.dirty[topic] = struct{}{}
-			r.mu.Unlock()
 			continue
 		}
-		pk := packets.Packet{
-			FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true}, TopicName: topic, Payload: rec.Payload,
-			Created: rec.Created, Expiry: rec.Expiry, ProtocolVersion: 4,
-		}
-		if rec.Expiry > 0 {
-			pk.ProtocolVersion = 5
-		}
-		r.server.Topics.RetainMessage(pk)
-		r.note(topic, rec.User, false)
-		r.mu.Lock()
+		r.replace(topic, v)
 		delete(r.dirty, topic)
-		r.mu.Unlock()
 	}
 	return bad, nil
 }
@@ -205,6 +268,7 @@ func (r *retained) load(now time.Time) (bad int, err error) {
 // save writes what changed in one transaction. After an error it is tried again next time.
 func (r *retained) save() error {
 	r.mu.Lock()
+	r.sweep()
 	changed := r.dirty
 	if len(changed) == 0 {
 		r.mu.Unlock()
@@ -235,21 +299,13 @@ func (r *retained) save() error {
 
 // encode is the record of a topic, nil if it is not to be stored; mu is held.
 func (r *retained) encode(topic string) []byte {
-	o, ok := r.index[topic]
-	if !ok || o.ours {
+	v, ok := r.index[topic]
+	if !ok || v.by == nil {
 		return nil
 	}
-	pk, ok := r.server.Topics.Retained.Get(topic)
-	if !ok {
-		return nil
-	}
-	rec := record{Version: 1, User: o.user, Payload: pk.Payload, Created: pk.Created}
-	if pk.ProtocolVersion == 5 {
-		rec.Expiry = pk.Expiry
-	}
-	value, err := json.Marshal(rec)
+	data, err := json.Marshal(record{Version: 1, User: v.by.user, Payload: v.payload, Expiry: v.by.expiry})
 	if err != nil {
 		return nil
 	}
-	return value
+	return data
 }

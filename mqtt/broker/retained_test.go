@@ -125,8 +125,8 @@ func TestRetained_what_we_published_first_stays(t *testing.T) {
 	if err := b.Listen(); err != nil {
 		t.Fatal(err)
 	}
-	if pk, _ := b.server.Topics.Retained.Get("a"); string(pk.Payload) != "ours" {
-		t.Errorf("got %q", pk.Payload)
+	if v, _ := b.retained.at("a"); string(v.payload) != "ours" {
+		t.Errorf("got %q", v.payload)
 	}
 	if err := b.retained.save(); err != nil || d.keys() != 0 {
 		t.Errorf("%d records, %v; want the old one gone", d.keys(), err)
@@ -168,8 +168,8 @@ func TestRetained_is_limited_for_each_user(t *testing.T) {
 		t.Errorf("%d retained, %d denied, want 10 and 10", n, r.Stats().Denied)
 	}
 	p.Publish("t/3", strings.Repeat("x", 990), true)
-	if pk, _ := r.server.Topics.Retained.Get("t/3"); string(pk.Payload) != "changed" {
-		t.Errorf("the limit of bytes was passed: %.20q", pk.Payload)
+	if v, _ := r.retained.at("t/3"); string(v.payload) != "changed" {
+		t.Errorf("the limit of bytes was passed: %.20q", v.payload)
 	}
 	for i := range 30 { // we are exempt
 		_ = r.Publish(fmt.Sprint("ours/", i), []byte("x"), true)
@@ -200,7 +200,7 @@ func TestRetained_an_equal_value_becomes_ours_and_is_not_sent(t *testing.T) {
 	watch.ExpectMessage("a", "1")
 	_ = r.Publish("a", []byte("1"), true)
 	watch.ExpectNothing()
-	if o := r.retained.index["a"]; !o.ours || len(r.retained.users) != 0 {
-		t.Errorf("owner %+v, users %v", o, r.retained.users)
+	if v, ok := r.retained.at("a"); !ok || v.by != nil || len(r.retained.users) != 0 {
+		t.Errorf("publisher %+v, users %v", v.by, r.retained.users)
 	}
 }

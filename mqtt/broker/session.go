@@ -52,7 +52,7 @@ func (b *Broker) login(c *conn, pk packets.Packet) error {
 	}
 	c.grant = grant
 	if w := cl.Properties.Will; b.guards.will && w.Flag == 1 {
-		if why := b.refuseWrite(c, w.TopicName, w.Retain, 0); why != "" {
+		if why := b.refuseWrite(c, w.TopicName, w.Retain); why != "" {
 			cl.Properties.Will = mochi.Will{}
 			b.deny(c, w.TopicName, "will: "+why)
 		}
@@ -237,7 +237,7 @@ func (b *Broker) forget(cl *mochi.Client) {
 }
 
 // refuseWrite tells why a client may not publish this, or "".
-func (b *Broker) refuseWrite(c *conn, topic string, retain bool, payload int) string {
+func (b *Broker) refuseWrite(c *conn, topic string, retain bool) string {
 	switch {
 	case mqtt.ValidTopic(topic) != nil || strings.HasPrefix(topic, "$"):
 		return "not a topic to publish to"
@@ -247,8 +247,6 @@ func (b *Broker) refuseWrite(c *conn, topic string, retain bool, payload int) st
 		return "no right to write there"
 	case retain && b.opt.NoRetain != nil && b.opt.NoRetain(topic):
 		return "must not be retained"
-	case retain && !b.retained.fits(c.grant.Name, topic, payload):
-		return "too much is retained by this user"
 	}
 	return ""
 }

@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -11,6 +12,9 @@ import (
 // half as many more before the oldest go.
 const subscriptionQueue = 1024
 
+// subscriptionBytes bounds the payloads among them.
+const subscriptionBytes = 32 << 20
+
 // subscription hands messages to one function, in order, from a queue of its
 // own: publishers never wait for it, and the oldest are lost when it lags.
 type subscription struct {
@@ -20,6 +24,7 @@ type subscription struct {
 
 	mu      sync.Mutex
 	queue   []mqtt.Message
+	bytes   int  // of the payloads in queue
 	busy    bool // a goroutine is calling fn
 	stopped bool
 }
@@ -36,13 +41,33 @@ func (s *subscription) pushLocked(m ...mqtt.Message) {
 		return
 	}
 	s.queue = append(s.queue, m...)
-	if over := len(s.queue) - subscriptionQueue; over > subscriptionQueue/2 { // not one by one
-		s.queue = append(s.queue[:0], s.queue[over:]...)
-		s.dropped.Add(uint64(over))
+	for i := range m {
+		s.bytes += len(m[i].Payload)
 	}
+	s.trim()
 	if !s.busy {
 		s.busy = true
 		go s.work() // owner: subscription; ends with the queue or at stop
+	}
+}
+
+// trim drops the oldest messages of a queue that is too long; mu is held.
+func (s *subscription) trim() {
+	over := len(s.queue) - subscriptionQueue
+	if over <= subscriptionQueue/2 { // not one by one
+		over = 0
+	}
+	left := s.bytes
+	for i := range s.queue {
+		if i >= over && (left <= subscriptionBytes || i == len(s.queue)-1) {
+			over = i
+			break
+		}
+		left -= len(s.queue[i].Payload)
+	}
+	if over > 0 {
+		s.queue, s.bytes = slices.Delete(s.queue, 0, over), left
+		s.dropped.Add(uint64(over))
 	}
 }
 
@@ -51,17 +76,18 @@ func (s *subscription) work() {
 	for {
 		s.mu.Lock()
 		if s.stopped || len(s.queue) == 0 {
-			s.busy, s.queue = false, nil
+			s.busy, s.queue, s.bytes = false, nil, 0
 			s.mu.Unlock()
 			return
 		}
 		batch := s.queue
-		s.queue = nil
+		s.queue, s.bytes = nil, 0
 		s.mu.Unlock()
-		for _, m := range batch {
+		for i, m := range batch {
 			if s.isStopped() {
 				break
 			}
+			batch[i] = mqtt.Message{} // it may be large
 			s.fn(m)
 		}
 	}
@@ -78,5 +104,5 @@ func (s *subscription) isStopped() bool {
 func (s *subscription) stop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.stopped, s.queue = true, nil
+	s.stopped, s.queue, s.bytes = true, nil, 0
 }

@@ -197,7 +197,7 @@ func TestTrap_T5_a_will_ignores_the_write_rule(t *testing.T) {
 			Will: &mqtttest.Will{Topic: "secret/x", Payload: "boo", Retain: true}}
 		_ = r.join(l).Close()
 		eventually(t, "the client is gone", func() bool { return len(r.Sessions()) == 0 })
-		_, held := r.server.Topics.Retained.Get("secret/x")
+		_, held := r.retained.at("secret/x")
 		if held {
 			return "the forbidden will was retained"
 		}
