@@ -19,6 +19,9 @@ import (
 // printer that is asked for its state over HTTP. ARCHITECTURE.md says what to
 // do with the copy.
 
+// stages are the words that State.Stage can have; this printer has none.
+func stages() []string { return nil }
+
 // pretend keeps one made-up printer in view.
 type pretend struct {
 	config printer.Config
@@ -131,6 +134,9 @@ func TestBlueprint_Conforms(t *testing.T) {
 	mux.HandleFunc("POST /light/{word}", func(_ http.ResponseWriter, r *http.Request) { light.Store(r.PathValue("word") == "on") })
 	server := httptest.NewServer(mux)
 	defer server.Close()
+	if len(stages()) != 0 {
+		t.Error("the blueprint's printer has no stages")
+	}
 	printertest.Conform(t, printertest.Subject{
 		New: func(t *testing.T) printer.Driver {
 			c := printer.Config{ID: 1, Name: "Made up", Family: "pretend", Host: server.Listener.Addr().String(), Serial: "PRETEND_1"}
