@@ -79,9 +79,3 @@ func searchText(r Record) string {
 	}
 	return strings.Join(parts, "\n")
 }
-
-// outcome is the result that the status counts as.
-func (s Summary) outcome() printer.Result {
-	row, _ := statusOf(s.Status)
-	return row.Result
-}

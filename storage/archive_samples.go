@@ -58,12 +58,11 @@ func addSample(tx *bbolt.Tx, id int, s archive.Sample) error {
 	b := bucketSamples.in(tx)
 	prefix := key(uint64(id))
 	c := b.Cursor()
-	k, v := c.Seek(sampleKey(id, math.MaxUint32))
-	if k == nil {
-		k, v = c.Last()
-	} else {
-		k, v = c.Prev()
+	newest := c.Prev
+	if beyond, _ := c.Seek(sampleKey(id, math.MaxUint32)); beyond == nil {
+		newest = c.Last
 	}
+	k, v := newest()
 	if !bytes.HasPrefix(k, prefix) {
 		return b.Put(sampleKey(id, 0), packSamples([]archive.Sample{s}))
 	}
