@@ -174,8 +174,10 @@ type fleet struct {
 	last  []atomic.Int64
 	sent  atomic.Int64
 	roots []byte
-	hosts []string // of the printers, as the settings name them
 	stop  func()
+
+	hosts, serials []string // of the printers, as the settings name them
+	code           string
 }
 
 // reporter appends a printer's report to dst. It may wait.
@@ -211,8 +213,9 @@ func newFleet(tb testing.TB, printers int, model string, interval time.Duration,
 	}
 	for i := range printers {
 		v.ids[v.load.Serial(i)] = i
-		v.hosts = append(v.hosts, v.load.Addr(i).String())
+		v.hosts, v.serials = append(v.hosts, v.load.Addr(i).String()), append(v.serials, v.load.Serial(i))
 	}
+	v.code = v.load.AccessCode()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- v.load.Run(ctx) }() // owner: stop cancels it and waits

@@ -2,6 +2,8 @@ package e2e_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/tls"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +13,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/printwire/printwire/printer/simulator"
 )
 
 // BenchmarkStart measures from the start of the process to the first announced
@@ -71,6 +75,64 @@ func BenchmarkReconnect(b *testing.B) {
 	}
 	b.ReportMetric(0, "ns/op")
 	took.report(b, "cut")
+}
+
+// BenchmarkSteady counts the messages of a simulated X1C with two filament
+// changers in the middle of a print, for each of its full reports.
+func BenchmarkSteady(b *testing.B) {
+	printer, err := simulator.New(simulator.Options{Model: "X1C", AMS: []string{"AMS", "AMS"}, StartPrinting: true, Loop: true, Seed: 1})
+	if err == nil {
+		err = printer.Listen()
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- printer.Run(ctx) }() // owner: the benchmark cancels it and waits
+	defer func() { cancel(); <-done }()
+	address, code := printer.Addr().String(), printer.AccessCode().Reveal()
+	s := startServe(b, &fleet{hosts: []string{address}, serials: []string{printer.Serial()}, code: code, roots: printer.Authority().PEM()})
+	defer s.stop()
+	raw := dial(b, address)
+	defer func() { _ = raw.Close() }()
+	listener, err := join(tls.Client(raw, &tls.Config{InsecureSkipVerify: true}), "count", "bblp", code, "device/"+printer.Serial()+"/report")
+	if err != nil {
+		b.Fatal(err)
+	}
+	var reports, all, documents atomic.Int64
+	go each(listener, func([]byte) { reports.Add(1) }) // owner: the connection, closed above
+	go each(s.subscriber, func(topic []byte) {         // owner: the process under measurement, which ends before the benchmark
+		all.Add(1)
+		if bytes.HasSuffix(topic, []byte("/state")) {
+			documents.Add(1)
+		}
+	})
+	<-time.After(10 * time.Second)
+	for b.Loop() {
+		reports.Store(0)
+		all.Store(0)
+		documents.Store(0)
+		<-time.After(benchTime(b))
+	}
+	if reports.Load() == 0 {
+		b.Fatal("the printer sent no report")
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(float64(reports.Load())/benchTime(b).Seconds(), "reports/s")
+	b.ReportMetric(float64(all.Load())/float64(reports.Load()), "messages/report")
+	b.ReportMetric(float64(documents.Load())/float64(reports.Load()), "of-them-state/report")
+}
+
+// each calls f with the topic of each message until the connection ends.
+func each(p *peer, f func(topic []byte)) {
+	for {
+		topic, _, err := p.message()
+		if err != nil {
+			return
+		}
+		f(topic)
+	}
 }
 
 // BenchmarkBurst lets ten printers send reports as fast as the link takes them,

@@ -190,7 +190,7 @@ func (v *fleet) settings(tb testing.TB, folder, mqtt, http string) {
 			tb.Fatal(err)
 		}
 		fmt.Fprintf(&s, "  - { name: Printer %d, host: %s, port: %s, serial: %s, access_code: %q, certificate: verify, roots: %q }\n",
-			i+1, host, port, v.load.Serial(i), v.load.AccessCode(), roots)
+			i+1, host, port, v.serials[i], v.code, roots)
 	}
 	err := errors.Join(os.WriteFile(roots, v.roots, 0o600), os.WriteFile(filepath.Join(folder, "printwire.yaml"), []byte(s.String()), 0o600))
 	if err != nil {
