@@ -16,12 +16,13 @@ const prefix = "PRINTWIRE_"
 // maxIndex is the highest index of a list's entry in a variable's name.
 const maxIndex = 199
 
-// apart are variables with our prefix that are no settings: the program's own
-// and those of the tests. Orchestrators add _SERVICE_… and _PORT… for a
+// apart are variables with our prefix that are no settings: the program's own,
+// those of its other commands (ACCESS_CODE is for "printers add") and those of
+// the tests. Orchestrators add _SERVICE_… and _PORT… for a
 // service of our name.
 func apart(name string) bool {
 	switch name {
-	case "DATA", "SETTINGS", "SOCKET", "SHARED", "E2E":
+	case "DATA", "ACCESS_CODE", "SETTINGS", "SOCKET", "SHARED", "E2E":
 		return true
 	}
 	return strings.HasPrefix(name, "SERVICE_") || strings.HasPrefix(name, "PORT") || strings.HasPrefix(name, "TEST_")

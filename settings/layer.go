@@ -21,10 +21,19 @@ type Layer struct {
 // Parse is the defaults with one YAML document over them.
 func Parse(yaml []byte) (Settings, error) { return Load(YAML("settings", yaml)) }
 
+// Options is what a check of settings has to know beside them.
+type Options struct {
+	// Families are the printer families that there are; none: any name will do.
+	Families []string
+}
+
+// Load is Options.Load with no options.
+func Load(layers ...Layer) (Settings, error) { return Options{}.Load(layers...) }
+
 // Load puts the layers over the defaults, the weakest first. A list in a
 // stronger layer replaces the weaker one's. The error is fault.Invalid and
 // has Problems, all there are, in its chain.
-func Load(layers ...Layer) (Settings, error) {
+func (o Options) Load(layers ...Layer) (Settings, error) {
 	s := Default()
 	var problems Problems
 	for _, l := range layers {
@@ -36,9 +45,9 @@ func Load(layers ...Layer) (Settings, error) {
 	// What does not fit has its problem already; checking the rest of a
 	// half-read document would only repeat it.
 	if len(problems) == 0 {
-		problems = validate(s)
+		problems = validate(s, o)
 	} else {
-		problems = append(problems, unmentioned(problems, validate(s))...)
+		problems = append(problems, unmentioned(problems, validate(s, o))...)
 	}
 	if len(problems) > 0 {
 		return Settings{}, problems.fault()

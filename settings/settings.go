@@ -62,7 +62,7 @@ type External struct {
 
 // Printer is one printer that is managed in the settings.
 type Printer struct {
-	Name        string      `set:"name" doc:"What people call the printer."`
+	Name        string      `set:"name" doc:"What people call the printer; its serial when left out."`
 	Family      string      `set:"family" doc:"The printer's family, bambu."`
 	Host        string      `set:"host" doc:"The printer's name or address."`
 	Port        int         `set:"port" doc:"The printer's port; 0 is the family's own."`
@@ -101,6 +101,9 @@ func (s *Settings) fill() {
 		p := &s.Printers[i]
 		if p.Family == "" {
 			p.Family = "bambu"
+		}
+		if p.Name == "" {
+			p.Name = p.Serial
 		}
 	}
 	if s.MQTT.External.Port == 0 && s.MQTT.External.Host != "" {

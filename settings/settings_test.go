@@ -125,7 +125,7 @@ mqtt:
     - name: zigbee2mqtt
     - { name: tasmota, password: pw_secretcanary, topics: ["a/#/b"] }
 printers:
-  - name: ""
+  - name: "  "
     host: "not a host"
     serial: lower
     access_code: ""
@@ -150,12 +150,12 @@ unknown: true
 		"mqtt.users[0].password: must be set",
 		"mqtt.users[1].password: must not start with pw_",
 		"mqtt.users[1].topics[0]: must be a topic filter",
-		"printers[0].name: must be set",
+		"printers[0].name: must be more than spaces",
 		"printers[0].host: must be an IP address or a host name",
 		"printers[0].serial: must have 1 to 50 of A-Z",
 		"printers[0].access_code: must have 1 to 20 characters",
 		"printers[1].port: must be 0 to 65535",
-		"printers[1].certificate: must be one of",
+		"printers[1].certificate: must be pin, verify or insecure, or left out",
 		"printers[2].roots: must be set when certificate is verify",
 		"printers[2].serial: is that of printers[1] too",
 		"milestones[0]: must be 1 to 100",
@@ -168,6 +168,25 @@ unknown: true
 	}
 	if strings.Contains(err.Error(), "canary") {
 		t.Errorf("a password is in the error: %v", err)
+	}
+}
+
+func TestOptions_Load_RefusesAFamilyThatThereIsNot(t *testing.T) {
+	text := []byte("http: { lisen: ':1' }\nprinters: [ { host: h, serial: S, access_code: '1', family: bamboo } ]\n")
+	o := settings.Options{Families: []string{"bambu", "other"}}
+	_, err := o.Load(settings.YAML("f", text))
+	if got := problems(t, err); len(got) != 2 || got[1] != "printers[0].family: must be one of bambu, other" {
+		t.Errorf("problems are %q", got)
+	}
+	if _, err := o.Load(settings.YAML("f", []byte("printers: [ { host: h, serial: S, access_code: '1' } ]"))); err != nil {
+		t.Errorf("with the default family: %v", err)
+	}
+}
+
+func TestParse_APrinterWithoutANameIsCalledByItsSerial(t *testing.T) {
+	s, err := settings.Parse([]byte("printers: [ { host: h, serial: S1, access_code: '1' } ]"))
+	if err != nil || s.Printers[0].Name != "S1" {
+		t.Errorf("%+v, %v", s.Printers, err)
 	}
 }
 
@@ -244,7 +263,7 @@ func TestEnvironment_Names(t *testing.T) {
 		"PRINTWIRE_PRINTERS_0_ACCESS_CODE_FILE=/run/code", "PRINTWIRE_PRINTERS_1_NAME=Second", "PRINTWIRE_PRINTERS_1_HOST=10.0.0.9",
 		"PRINTWIRE_PRINTERS_1_SERIAL=S2", "PRINTWIRE_PRINTERS_1_ACCESS_CODE=a=b", "PRINTWIRE_MILESTONES=5, 95",
 		"PRINTWIRE_MQTT_EXTERNAL_TLS=true", "PRINTWIRE_MQTT_EXTERNAL_HOST=broker", "PRINTWIRE_HOMEASSISTANT_DISCOVERY_PREFIX=ha",
-		"PRINTWIRE_DATA=/x", "PRINTWIRE_SERVICE_HOST=10.0.0.1", "PRINTWIRE_PORT=tcp://10.0.0.1:80", "PRINTWIRE_TEST_X=1",
+		"PRINTWIRE_DATA=/x", "PRINTWIRE_ACCESS_CODE=12345678", "PRINTWIRE_SERVICE_HOST=10.0.0.1", "PRINTWIRE_PORT=tcp://10.0.0.1:80", "PRINTWIRE_TEST_X=1",
 	}, read))
 	if err != nil {
 		t.Fatal(err)

@@ -20,11 +20,14 @@ var (
 )
 
 // checker collects what is wrong with merged settings.
-type checker struct{ problems Problems }
+type checker struct {
+	options  Options
+	problems Problems
+}
 
 // validate is everything that is wrong with merged settings.
-func validate(s Settings) Problems {
-	c := &checker{}
+func validate(s Settings, o Options) Problems {
+	c := &checker{options: o}
 	c.http(s.HTTP)
 	c.mqtt(s.MQTT)
 	c.users(s.MQTT.Users)
@@ -176,13 +179,14 @@ func (c *checker) printers(printers []Printer) {
 }
 
 func (c *checker) printer(at string, p Printer) {
-	switch {
-	case strings.TrimSpace(p.Name) == "":
-		c.add(at+"name", "must be set")
-	default:
-		c.label(at+"name", p.Name, 100)
+	if p.Name != "" && strings.TrimSpace(p.Name) == "" {
+		c.add(at+"name", "must be more than spaces, or left out")
 	}
-	if !familyPattern.MatchString(p.Family) {
+	c.label(at+"name", p.Name, 100)
+	switch {
+	case len(c.options.Families) > 0:
+		c.word(at+"family", p.Family, c.options.Families...)
+	case !familyPattern.MatchString(p.Family):
 		c.add(at+"family", "must be the name of a printer family, such as bambu")
 	}
 	if !isHost(p.Host) {
@@ -195,7 +199,9 @@ func (c *checker) printer(at string, p Printer) {
 	if n := len(p.AccessCode.Reveal()); n == 0 || n > 20 {
 		c.add(at+"access_code", "must have 1 to 20 characters, as the printer's screen shows it")
 	}
-	c.word(at+"certificate", p.Certificate, "", "pin", "verify", "insecure")
+	if !slices.Contains([]string{"", "pin", "verify", "insecure"}, p.Certificate) {
+		c.add(at+"certificate", "must be pin, verify or insecure, or left out")
+	}
 	if p.Certificate == "verify" && p.Roots == "" {
 		c.add(at+"roots", "must be set when certificate is verify")
 	}
