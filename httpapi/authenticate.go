@@ -86,7 +86,11 @@ func (a *api) authenticate(c *gin.Context) {
 	}
 	who, err := a.identity(r, found)
 	if err != nil {
-		a.refuse(c, a.unauthorized(err, found))
+		p := a.unauthorized(err, found)
+		if isOctoPrint(r.URL.Path) {
+			p.status = octoPrintStatus(auth.ReasonOf(err), p.status)
+		}
+		a.refuse(c, p)
 		return
 	}
 	s.who, s.known, s.remote = who, true, remote(r)

@@ -31,6 +31,9 @@ type shown struct {
 // credential finds what a request shows. Empty values count as absent. Equal
 // values in several places are one.
 func (a *api) credential(r *http.Request) shown {
+	if isOctoPrint(r.URL.Path) {
+		return a.octoPrintCredential(r)
+	}
 	var s shown
 	for _, value := range r.Header[http.CanonicalHeaderKey(headerKey)] {
 		s.add(value, auth.ByHeader)

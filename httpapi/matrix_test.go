@@ -77,10 +77,10 @@ func TestAPI_Matrix(t *testing.T) {
 		if e.Open {
 			continue
 		}
-		if got := call(e, revoked); got.code != http.StatusUnauthorized || got.object(t)["code"] != "REVOKED_API_KEY" {
+		if got := call(e, revoked); !refused(e, got, "REVOKED_API_KEY") {
 			t.Errorf("%s with a revoked key: %d %s", name, got.code, got.body)
 		}
-		if got := call(e, expired); got.code != http.StatusUnauthorized || got.object(t)["code"] != "EXPIRED_API_KEY" {
+		if got := call(e, expired); !refused(e, got, "EXPIRED_API_KEY") {
 			t.Errorf("%s with an expired key: %d %s", name, got.code, got.body)
 		}
 		if got := call(e, none); got.code != http.StatusForbidden && !(e.Self && e.Method == http.MethodGet) {
@@ -96,6 +96,15 @@ func TestAPI_Matrix(t *testing.T) {
 		}
 		f.rightScope(t, e, call)
 	}
+}
+
+// refused tells whether a key that was good once is answered as it must be:
+// OctoPrint's paths say 403, so that its clients ask for another key.
+func refused(e httpapi.Endpoint, got answer, code string) bool {
+	if strings.HasPrefix(e.Path, "/api/files") {
+		return got.code == http.StatusForbidden
+	}
+	return got.code == http.StatusUnauthorized && strings.Contains(got.body, `"code":"`+code+`"`)
 }
 
 // rightScope calls an endpoint with its own scope, and for another printer.

@@ -186,7 +186,11 @@ func (a *api) prepare(h http.Header, r *http.Request, p problem) any {
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
-	if strings.Contains(r.Header.Get("Prefer"), "error-format=nested") {
+	switch {
+	case isOctoPrint(strings.TrimSuffix(r.URL.Path, "/")):
+		h.Set("Content-Type", jsonType)
+		return OctoPrintFailure{Error: f.Detail}
+	case strings.Contains(r.Header.Get("Prefer"), "error-format=nested"):
 		return map[string]any{"error": map[string]string{"code": f.Code, "message": f.Detail}}
 	}
 	return f

@@ -47,5 +47,5 @@ type row struct {
 
 // routes is the table of all endpoints, in the order in which they are documented.
 func routes() []row {
-	return slices.Concat(systemRoutes(), printerRoutes(), controlRoutes(), archiveRoutes(), keyRoutes(), oauthRoutes(), cloudRoutes(), laterRoutes())
+	return slices.Concat(systemRoutes(), printerRoutes(), controlRoutes(), archiveRoutes(), keyRoutes(), oauthRoutes(), cloudRoutes(), octoPrintRoutes(), laterRoutes())
 }
