@@ -39,9 +39,6 @@ type OAuth interface {
 // answers pages, redirects, or JSON that is not ours.
 func serveForm(handle func(*api, *gin.Context, url.Values)) registrar {
 	return func(a *api, op huma.Operation) {
-		if op.Method == http.MethodPost {
-			op.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{formType: {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}}}
-		}
 		huma.Register(a.huma, op, func(_ context.Context, _ *nothing) (*huma.StreamResponse, error) {
 			if a.OAuth == nil {
 				return nil, problem{status: http.StatusNotFound, detail: "OAuth is not offered here."}
@@ -56,6 +53,10 @@ func serveForm(handle func(*api, *gin.Context, url.Values)) registrar {
 				handle(a, c, values)
 			}}, nil
 		})
+		if path := a.huma.OpenAPI().Paths[op.Path]; path != nil && path.Post != nil {
+			// Only now: huma would read a body that it was told of, and it knows no forms.
+			path.Post.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{formType: {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}}}
+		}
 	}
 }
 
