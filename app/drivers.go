@@ -2,6 +2,7 @@ package app
 
 import (
 	"log/slog"
+	"strings"
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
@@ -25,6 +26,15 @@ func families() []family {
 	}
 }
 
+// Families are the names of the printer families that the program contains.
+func Families() []string {
+	var names []string
+	for _, f := range families() {
+		names = append(names, f.name)
+	}
+	return names
+}
+
 // openDriver makes the driver of a printer of the bridge.
 func (a *App) openDriver(c printer.Config) (printer.Driver, error) { return a.driver(c, a.log) }
 
@@ -35,7 +45,7 @@ func (a *App) driver(c printer.Config, log *slog.Logger) (printer.Driver, error)
 			return f.open(a, c, log)
 		}
 	}
-	return nil, fault.New(fault.Invalid, "there is no printer family %.32q", c.Family).At("family")
+	return nil, fault.New(fault.Invalid, "must be one of %s", strings.Join(Families(), ", ")).At("family")
 }
 
 // stages are the stages of all families, each once.

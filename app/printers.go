@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -17,6 +19,9 @@ import (
 
 // testLimit is how long a test of a printer may take.
 const testLimit = 20 * time.Second
+
+// lookupLimit is how long a name may take to be looked up once more.
+const lookupLimit = 3 * time.Second
 
 // maxLabel is how many characters a name or an area may have.
 const maxLabel = 100
@@ -129,16 +134,43 @@ func (a *App) addPrinter(r *http.Request) (any, error) {
 	return rowOf(s), err
 }
 
+// find is the printer of an id, a serial, or a name that only one has.
+func (a *App) find(ref string) (printer.Snapshot, error) {
+	s, err := a.bridge.Find(ref)
+	if !fault.Is(err, fault.NotFound) {
+		return s, err
+	}
+	var named []printer.Snapshot
+	for _, s := range a.bridge.Snapshots() {
+		if s.Config.Name == ref {
+			named = append(named, s)
+		}
+	}
+	switch len(named) {
+	case 0:
+		return s, fault.New(fault.NotFound, "there is no printer %.50q", ref).
+			WithHint("give its id, serial or name as \"printwire printers list\" shows it")
+	case 1:
+		return named[0], nil
+	}
+	return s, fault.New(fault.Conflict, "%d printers are called %.50q", len(named), ref).
+		WithHint("give the id or serial as \"printwire printers list\" shows it")
+}
+
 func (a *App) removePrinter(r *http.Request) (any, error) {
-	s, err := a.bridge.Find(r.PathValue("ref"))
+	s, err := a.find(r.PathValue("ref"))
 	if err != nil {
 		return nil, err
+	}
+	if s.Config.Managed {
+		return nil, fault.New(fault.Conflict, "printer %d comes from the settings", s.Config.ID).
+			WithHint("take it out there; a printer of the demo belongs to the demo")
 	}
 	return rowOf(s), a.bridge.Remove(r.Context(), s.Config.ID)
 }
 
 func (a *App) trustPrinter(r *http.Request) (any, error) {
-	s, err := a.bridge.Find(r.PathValue("ref"))
+	s, err := a.find(r.PathValue("ref"))
 	if err != nil {
 		return nil, err
 	}
@@ -177,10 +209,22 @@ func (a *App) testPrinter(r *http.Request) (any, error) {
 		return nil, err
 	case last.Online:
 		return rowOf(printer.Snapshot{Config: config, State: last}), nil
+	case last.Problem.Code == printer.ProblemUnreachable && unknownHost(r.Context(), config.Host):
+		return nil, fault.New(fault.Offline, "the host name %.253q cannot be resolved", config.Host).
+			WithHint("give the printer's IP address, or a name that this machine can look up")
 	case last.Problem.Text != "":
 		return nil, fault.New(fault.Offline, "%s", last.Problem.Text)
 	}
 	return nil, fault.New(fault.Offline, "the printer did not answer within %s", testLimit)
+}
+
+// unknownHost tells whether a host is a name that has no address.
+func unknownHost(ctx context.Context, host string) bool {
+	ctx, cancel := context.WithTimeout(ctx, lookupLimit)
+	defer cancel()
+	_, err := net.DefaultResolver.LookupHost(ctx, host)
+	var lookup *net.DNSError
+	return errors.As(err, &lookup)
 }
 
 // sameWay tells whether two settings reach a printer alike.

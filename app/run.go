@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
 )
 
@@ -40,8 +42,8 @@ func (a *App) Run(ctx context.Context, ready func(Ready)) error {
 		case <-a.again:
 			err = ErrRestart
 		}
+		a.log.Info("stopping")
 	}
-	a.log.Info("stopping")
 	// Whoever asked for the end gets it: what did not go well on the way is told, and is no failure of the program.
 	if err := parts.stop(stopLimit); err != nil {
 		a.log.Error("not everything ended in time", "error", err)
@@ -84,7 +86,7 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	parts.start("command socket", a.control)
 	if a.brokers.embedded != nil {
 		if err := a.brokers.embedded.Listen(); err != nil {
-			return err
+			return a.portAdvice(err)
 		}
 	}
 	parts.start("storage", a.store.Run)
@@ -113,10 +115,28 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	a.web, err = net.Listen("tcp", a.settings.HTTP.Listen)
 	if err != nil {
 		a.log.Error("the HTTP port cannot be opened; the rest goes on, and it is tried again",
-			"address", a.settings.HTTP.Listen, "error", err, "again_in", webRetry)
+			"address", a.settings.HTTP.Listen, "error", err, "again_in", webRetry,
+			"hint", "stop what has it, or choose another address with --http or http.listen")
 	}
 	parts.start("http", a.serve)
 	return nil
+}
+
+// portAdvice says by which setting another address is chosen, when the broker's is taken.
+func (a *App) portAdvice(err error) error {
+	var taken *fault.Error
+	if !errors.As(err, &taken) || taken.Kind != fault.Conflict {
+		return err
+	}
+	name := "--mqtt or mqtt.listen"
+	for _, l := range []struct{ address, name string }{
+		{a.settings.MQTT.TLSListen, "mqtt.tls_listen"}, {a.settings.MQTT.WSListen, "mqtt.ws_listen"},
+	} {
+		if l.address != "" && strings.Contains(taken.Message, " "+l.address+":") {
+			name = l.name
+		}
+	}
+	return taken.WithHint("stop it, choose another address with %s, or set mqtt.mode: external to use it", name)
 }
 
 // serve answers HTTP. A port that is taken is tried again until it is free:

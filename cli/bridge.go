@@ -9,6 +9,7 @@ import (
 	"os"
 
 	"github.com/printwire/printwire/app"
+	"github.com/printwire/printwire/fault"
 )
 
 // backupCmd writes a consistent copy of the database.
@@ -26,6 +27,9 @@ func (c backupCmd) Run(ctx context.Context, env Env) (err error) {
 		_ = os.Remove(path) // what a backup that was cut off has left
 	}
 	file, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if errors.Is(err, os.ErrExist) {
+		return fault.New(fault.Conflict, "the file %s exists already", path).WithHint("choose another name, or --replace")
+	}
 	if err != nil {
 		return fmt.Errorf("creating the backup: %w", err)
 	}
@@ -35,8 +39,12 @@ func (c backupCmd) Run(ctx context.Context, env Env) (err error) {
 	}
 	if err != nil {
 		_ = os.Remove(path)
+		return err
 	}
-	return err
+	return c.show(env, map[string]string{"file": c.File}, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "The database is copied to %s.\n", c.File)
+		return err
+	})
 }
 
 // copy writes the running bridge's database to a file, to the disk.

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -19,26 +18,27 @@ import (
 
 // dataFlag says whose bridge a command talks to.
 type dataFlag struct {
-	Data string `help:"Data folder of the bridge." placeholder:"DIR"`
+	Data string `help:"Data folder of the bridge; PRINTWIRE_DATA or, without that, ~/.local/state/printwire when left out." placeholder:"DIR"`
 	JSON bool   `help:"Answer in JSON." name:"json"`
 }
 
 // folder is the data folder that counts: the flag, PRINTWIRE_DATA, /data in
-// the Home Assistant app, else the user's state folder.
-func folder(env Env, flag string) string {
+// the Home Assistant app, else the user's state folder. Where there is no user
+// it has to be named: a folder that everybody can write is no place for keys.
+func folder(env Env, flag string) (string, error) {
 	switch {
 	case flag != "":
-		return flag
+		return flag, nil
 	case env.value("PRINTWIRE_DATA") != "":
-		return env.value("PRINTWIRE_DATA")
+		return env.value("PRINTWIRE_DATA"), nil
 	case env.value("SUPERVISOR_TOKEN") != "":
-		return "/data"
+		return "/data", nil
 	case env.value("XDG_STATE_HOME") != "":
-		return filepath.Join(env.value("XDG_STATE_HOME"), "printwire")
+		return filepath.Join(env.value("XDG_STATE_HOME"), "printwire"), nil
 	case env.value("HOME") != "":
-		return filepath.Join(env.value("HOME"), ".local", "state", "printwire")
+		return filepath.Join(env.value("HOME"), ".local", "state", "printwire"), nil
 	}
-	return filepath.Join(os.TempDir(), "printwire")
+	return "", &usageError{errors.New("name the data folder with --data or PRINTWIRE_DATA")}
 }
 
 // value is a variable of the environment, or "".
@@ -70,7 +70,10 @@ func (d dataFlag) call(ctx context.Context, env Env, method, path string, body, 
 
 // open is call for an answer that is read as a stream.
 func (d dataFlag) open(ctx context.Context, env Env, method, path string, body any) (io.ReadCloser, error) {
-	data := folder(env, d.Data)
+	data, err := folder(env, d.Data)
+	if err != nil {
+		return nil, err
+	}
 	var payload bytes.Buffer
 	if body != nil {
 		if err := json.NewEncoder(&payload).Encode(body); err != nil {

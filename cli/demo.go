@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/printwire/printwire/app"
 	"github.com/printwire/printwire/auth"
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer/simulator"
 	"github.com/printwire/printwire/settings"
 )
@@ -140,8 +142,13 @@ func (c demoCmd) settings(env Env, printers []*simulator.Printer) (settings.Sett
 	s := settings.Default()
 	s.Log.Level = c.LogLevel
 	s.MQTT.Mode = "embedded"
-	s.HTTP.Listen = pick(env.Stdout, "HTTP", c.HTTP, demoHTTP)
-	s.MQTT.Listen = pick(env.Stdout, "MQTT", c.MQTT, demoMQTT)
+	var err error
+	if s.HTTP.Listen, err = pick(env.Stdout, "http", c.HTTP, demoHTTP); err != nil {
+		return s, err
+	}
+	if s.MQTT.Listen, err = pick(env.Stdout, "mqtt", c.MQTT, demoMQTT); err != nil {
+		return s, err
+	}
 	rows := demoPrinters()
 	for i, p := range printers {
 		host, port, err := hostPort(p.Addr())
@@ -161,18 +168,19 @@ func (c demoCmd) settings(env Env, printers []*simulator.Printer) (settings.Sett
 }
 
 // pick is the address that was given, else the usual one, or a free port when
-// somebody else has that.
-func pick(out io.Writer, what, given, usual string) string {
-	if given != "" {
-		return given
+// somebody else has that. One that was given and cannot be opened is refused
+// here, before anything has started.
+func pick(out io.Writer, flag, given, usual string) (string, error) {
+	address := cmp.Or(given, usual)
+	listener, err := net.Listen("tcp", address)
+	switch {
+	case err == nil:
+		return address, listener.Close()
+	case given == "":
+		fmt.Fprintf(out, "%s: %s is taken, using a free port.\n", strings.ToUpper(flag), usual)
+		return "127.0.0.1:0", nil
 	}
-	listener, err := net.Listen("tcp", usual)
-	if err != nil {
-		fmt.Fprintf(out, "%s: %s is taken, using a free port.\n", what, usual)
-		return "127.0.0.1:0"
-	}
-	_ = listener.Close()
-	return usual
+	return "", fault.New(fault.Conflict, "--%s: %w", flag, err).WithHint("choose another address, or leave it out for a free port")
 }
 
 func hostPort(addr net.Addr) (string, int, error) {
@@ -235,8 +243,9 @@ func (c demoCmd) announce(ctx context.Context, env Env, a *app.App, r app.Ready,
 	for _, p := range auth.Presets() {
 		fmt.Fprintf(&s, "  %-8s %s\n", p.Name, info.Keys[p.Name])
 	}
-	fmt.Fprintf(&s, "\nTry\n  curl -H \"X-API-Key: %s\" %s/api/v1/printers/1/status\n  mosquitto_sub -h %s -p %d -u %s -P %s -v -t 'printwire/#'\n\nReady. Ctrl-C stops it.\n",
-		info.Keys["read"], info.HTTP, info.MQTT.Host, info.MQTT.Port, info.MQTT.Username, info.MQTT.Password)
+	fmt.Fprintf(&s, "\nTry\n  curl -H \"X-API-Key: %s\" %s/api/v1/printers/1/status\n  mosquitto_sub -h %s -p %d -u %s -P %s -v -t 'printwire/#'\n"+
+		"  printwire printers list --data %s\n\nReady. Ctrl-C stops it.\n",
+		info.Keys["read"], info.HTTP, info.MQTT.Host, info.MQTT.Port, info.MQTT.Username, info.MQTT.Password, data)
 	_, err = io.WriteString(env.Stdout, s.String())
 	return err
 }

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kong"
@@ -42,6 +43,8 @@ type commands struct {
 	Backup   backupCmd   `cmd:"" help:"Write a consistent copy of the running bridge's database to a file."`
 	Openapi  openapiCmd  `cmd:"" help:"Print the OpenAPI document of the REST API."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	Print kong.VersionFlag `name:"version" help:"Print the version."`
 }
 
 // Main runs the command line and returns the exit code.
@@ -52,6 +55,7 @@ func Main(ctx context.Context, env Env) int {
 		kong.Name("printwire"),
 		kong.Description("3D printers in Home Assistant, without YAML."),
 		kong.UsageOnError(),
+		kong.Vars{"version": "printwire " + env.Version},
 		kong.Writers(env.Stdout, env.Stderr),
 		kong.Exit(func(code int) { exited = code }),
 		kong.Bind(env),
@@ -60,15 +64,39 @@ func Main(ctx context.Context, env Env) int {
 	if err != nil {
 		return report(env, err)
 	}
-	parsed, err := parser.Parse(env.Args)
+	args := env.Args
+	if len(args) > 0 && args[0] == "help" {
+		args = append(slices.Clone(args[1:]), "--help")
+	}
+	parsed, err := parser.Parse(args)
 	switch {
 	case exited >= 0:
 		return exited
 	case err != nil:
-		fmt.Fprintf(env.Stderr, "printwire: %v\nTry \"printwire --help\".\n", err)
+		command, wrong := follow(parser.Model.Node, args)
+		if wrong != "" {
+			err = fmt.Errorf("there is no command %.50q", wrong)
+		}
+		fmt.Fprintf(env.Stderr, "printwire: %v\nTry \"%s --help\".\n", err, command.FullPath())
 		return exitUsage
 	}
 	return report(env, parsed.Run())
+}
+
+// follow is the command that the arguments name, as far as they do, and the
+// word that should have named one below it.
+func follow(at *kong.Node, args []string) (command *kong.Node, wrong string) {
+	for _, arg := range args {
+		if strings.HasPrefix(arg, "-") || len(at.Children) == 0 {
+			break
+		}
+		i := slices.IndexFunc(at.Children, func(n *kong.Node) bool { return n.Name == arg })
+		if i < 0 {
+			return at, arg
+		}
+		at = at.Children[i]
+	}
+	return at, ""
 }
 
 // report prints an error the way a person reads it, and picks the exit code.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -10,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/printwire/printwire/app"
+	"github.com/printwire/printwire/fault"
 )
 
 // printersCmd has the commands about printers.
@@ -68,6 +70,15 @@ func (f printerFlags) request() (app.PrinterRequest, error) {
 	return r, nil
 }
 
+// withFlag names the flag for what is missing or wrong, where its name says more than the field's.
+func withFlag(err error) error {
+	var wrong *fault.Error
+	if errors.As(err, &wrong) && wrong.Field == "roots" && wrong.Hint == "" {
+		return wrong.WithHint("name the file with them by --roots")
+	}
+	return err
+}
+
 type printersAddCmd struct{ printerFlags }
 
 // Run adds a printer.
@@ -78,7 +89,7 @@ func (c printersAddCmd) Run(ctx context.Context, env Env) error {
 	}
 	var row app.PrinterRow
 	if err := c.call(ctx, env, http.MethodPost, "/printers", ask, &row); err != nil {
-		return err
+		return withFlag(err)
 	}
 	return c.show(env, row, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "Printer %d (%s) added.\n", row.ID, row.Name)
@@ -96,7 +107,7 @@ func (c printersTestCmd) Run(ctx context.Context, env Env) error {
 	}
 	var found app.PrinterRow
 	if err := c.call(ctx, env, http.MethodPost, "/printers/test", ask, &found); err != nil {
-		return err
+		return withFlag(err)
 	}
 	return c.show(env, found, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "Connected: %s, firmware %s, %s.\n", found.Model, found.Firmware, found.Activity)
@@ -109,7 +120,7 @@ func (c printersTestCmd) Run(ctx context.Context, env Env) error {
 
 type printersRemoveCmd struct {
 	dataFlag
-	Printer string `arg:"" help:"Id or serial."`
+	Printer string `arg:"" help:"Id, serial or name."`
 }
 
 // Run removes a printer.
@@ -119,7 +130,7 @@ func (c printersRemoveCmd) Run(ctx context.Context, env Env) error {
 
 type printersTrustCmd struct {
 	dataFlag
-	Printer string `arg:"" help:"Id or serial."`
+	Printer string `arg:"" help:"Id, serial or name."`
 }
 
 // Run trusts a printer's new certificate.

@@ -21,7 +21,7 @@ const settingsName = "printwire.yaml"
 // serveCmd runs the bridge.
 type serveCmd struct {
 	Settings string `help:"Settings file; printwire.yaml in the data folder when left out." placeholder:"FILE"`
-	Data     string `help:"Data folder." placeholder:"DIR"`
+	Data     string `help:"Data folder; PRINTWIRE_DATA or, without that, ~/.local/state/printwire when left out." placeholder:"DIR"`
 	HTTP     string `name:"http" help:"Address of the REST API, such as :8000." placeholder:"ADDRESS"`
 	MQTT     string `name:"mqtt" help:"Address of the embedded broker, such as :1883." placeholder:"ADDRESS"`
 	LogLevel string `help:"debug, info, warn or error." placeholder:"LEVEL"`
@@ -42,7 +42,10 @@ func (c serveCmd) Run(ctx context.Context, env Env) error {
 
 // options reads the settings.
 func (c serveCmd) options(env Env) (app.Options, error) {
-	data := folder(env, c.Data)
+	data, err := folder(env, c.Data)
+	if err != nil {
+		return app.Options{}, err
+	}
 	loaded, err := c.load(env, data)
 	if err != nil {
 		return app.Options{}, &usageError{err}
@@ -113,7 +116,7 @@ func (c serveCmd) load(env Env, data string) (settings.Settings, error) {
 		layers = append(layers, layer)
 	}
 	layers = append(layers, settings.Environment(env.Environ, os.ReadFile), settings.Flags(c.flags()))
-	loaded, err := settings.Load(layers...)
+	loaded, err := settings.Options{Families: app.Families()}.Load(layers...)
 	if err != nil {
 		return loaded, err
 	}
