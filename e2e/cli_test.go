@@ -47,6 +47,9 @@ func TestCommandLine_KeysAndLogins(t *testing.T) {
 	if out := h.must("keys", "revoke", keys[0].ID); !strings.Contains(out, keys[0].ID) {
 		t.Errorf("revoking says %q", out)
 	}
+	if out := h.must("keys", "revoke", keys[0].ID); !strings.Contains(out, "was revoked already") {
+		t.Errorf("revoking again says %q", out)
+	}
 	if status, _ := h.get("/api/v1/printers", key); status != http.StatusUnauthorized {
 		t.Errorf("with the revoked key: %d, want 401", status)
 	}
@@ -57,6 +60,12 @@ func TestCommandLine_KeysAndLogins(t *testing.T) {
 	}
 	if h.ask(&keys, "keys", "list"); keys[0].State != "revoked" {
 		t.Errorf("the list says %q of the revoked key", keys[0].State)
+	}
+	for _, preset := range []string{"control", "tariff", "full_access"} {
+		h.key(preset)
+		if list := h.must("keys", "list"); !strings.Contains(list, "  "+preset+"  ") {
+			t.Errorf("the list does not call the preset %s by its name:\n%s", preset, list)
+		}
 	}
 	logIn(t, h.access, "homeassistant", h.access.MQTT.Password, "printwire/#")
 	logIn(t, h.access, "zigbee2mqtt", "a long one", "zigbee2mqtt/#")
@@ -109,7 +118,7 @@ func TestCommandLine_Printers(t *testing.T) {
 		"--access-code", "wrong"); code(err) != 1 || !strings.Contains(out, "access code") {
 		t.Errorf("a test with another code than that of the connected printer: %v, %s", err, out)
 	}
-	h.must("printers", "remove", f.serial)
+	h.must("printers", "remove", "Workshop")
 	if rows := h.printers(); len(rows) != 0 {
 		t.Errorf("after its removal: %v", rows)
 	}
@@ -139,19 +148,21 @@ func TestCommandLine_BadInputNamesTheField(t *testing.T) {
 		code int
 		want string
 	}{
-		{"a scope", []string{"keys", "create", "--name", "x", "--scope", "nonsense"}, 2, "scopes"},
+		{"a scope", []string{"keys", "create", "--name", "x", "--scope", "reed"}, 2, "presets are read, control, tariff, full_access"},
 		{"a key's printer", []string{"keys", "create", "--name", "x", "--printer", "7"}, 2, "printers"},
 		{"a missing name", []string{"keys", "create"}, 2, "--name"},
-		{"an unknown key", []string{"keys", "revoke", "a/b%zz"}, 1, "a/b%zz"},
+		{"an unknown key", []string{"keys", "revoke", "a/b%zz"}, 1, "see \"printwire keys list\""},
 		{"an unknown login", []string{"users", "show", "no/body"}, 1, "no/body"},
 		{"an unknown printer", []string{"printers", "remove", "../users"}, 1, "../users"},
+		{"an unknown name", []string{"printers", "remove", "Workshop"}, 1, "id, serial or name"},
 		{"a serial", with("--serial", "not a serial"), 2, "serial"},
 		{"an access code", with("--access-code", ""), 2, "access_code"},
 		{"a port", with("--port", "99999"), 2, "port"},
-		{"a family", with("--family", "toaster"), 2, "family"},
+		{"a family", with("--family", "toaster"), 2, "family: must be one of bambu"},
 		{"a certificate", with("--certificate", "sometimes"), 2, "certificate"},
-		{"a certificate without roots", with("--certificate", "verify"), 2, "roots"},
+		{"a certificate without roots", with("--certificate", "verify"), 2, "--roots"},
 		{"a host", with("--host", "no host"), 2, "host"},
+		{"a host without an address", []string{"printers", "test", "--host", "printer.invalid", "--serial", "00M00A000000001", "--access-code", "1"}, 1, "cannot be resolved"},
 		{"a name", with("--name", "two\nlines"), 2, "name"},
 		{"a long name", with("--name", strings.Repeat("x", 10_000)), 2, "name"},
 		{"an area", with("--area", "\x1b[31m"), 2, "area"},
@@ -206,6 +217,22 @@ func TestCommandLine_NoBridge(t *testing.T) {
 	}
 }
 
+func TestCommandLine_APrinterOfTheSettingsStays(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, plain+"printers: [ { name: Same, host: 127.0.0.1, port: 1, serial: S1, access_code: '1' }, { name: Same, host: 127.0.0.1, port: 1, serial: S2, access_code: '1' } ]\n")
+	p := h.serve()
+	if out, err := h.run("printers", "remove", "s1"); code(err) != 1 || !strings.Contains(out, "comes from the settings") {
+		t.Errorf("removing it: exit %d, %s", code(err), out)
+	}
+	if out, err := h.run("printers", "remove", "Same"); code(err) != 1 || !strings.Contains(out, "2 printers are called") {
+		t.Errorf("removing a name that two have: exit %d, %s", code(err), out)
+	}
+	if rows := h.printers(); len(rows) != 2 {
+		t.Errorf("printers: %v, want both", rows)
+	}
+	p.stop()
+}
+
 func TestCommandLine_ASecondProcess(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plain)
@@ -228,7 +255,9 @@ func TestCommandLine_ASecondSignalEndsItAtOnce(t *testing.T) {
 	t.Parallel()
 	h := newHouse(t, plain)
 	p := h.serve()
-	// A request that never ends keeps the server from ending for a while.
+	// A request that never ends keeps the server from ending for 2 s, once it
+	// has taken the connection: connections are taken in order, so it has when a
+	// later one is answered.
 	conn, err := net.Dial("tcp", strings.TrimPrefix(h.access.HTTP, "http://"))
 	if err != nil {
 		t.Fatal(err)
@@ -237,13 +266,16 @@ func TestCommandLine_ASecondSignalEndsItAtOnce(t *testing.T) {
 	if _, err := conn.Write([]byte("GET /health HTTP/1.1\r\nHost: ")); err != nil {
 		t.Fatal(err)
 	}
+	if status, _ := h.get("/health", ""); status != http.StatusOK {
+		t.Fatalf("health: %d", status)
+	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
 	p.out.wait(t, "msg=stopping", 5*time.Second)
 	select {
 	case <-p.done:
-		t.Skip("it ended before a second signal")
+		t.Fatal("it ended before a second signal, with a request open")
 	case <-time.After(100 * time.Millisecond):
 	}
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
@@ -270,7 +302,7 @@ mqtt:
   listne: ":1883"
   users: [ { name: a, password: "pw_secret" }, { name: a, password: "x", topics: [ "a#" ] } ]
 printers:
-  - { name: "", host: "no host", serial: "x y", access_code: "hush-hush-hush-hush-hush" }
+  - { name: " ", host: "no host", serial: "x y", access_code: "hush-hush-hush-hush-hush" }
 homeassistant: { discovery_prefix: "a#" }
 `
 	if err := os.WriteFile(filepath.Join(data, "printwire.yaml"), []byte(text), 0o600); err != nil {
@@ -319,11 +351,13 @@ func TestCommandLine_BackupOpensElsewhere(t *testing.T) {
 	h.must(append([]string{"printers", "add", "--name", "Workshop", "--host", "127.0.0.1", "--port", "1"}, "--serial", "00M00A000000002", "--access-code", "12345678")...)
 	key := h.key("read")
 	file := filepath.Join(t.TempDir(), "copy.db")
-	h.must("backup", file)
+	if out := h.must("backup", file); !strings.Contains(out, file) {
+		t.Errorf("a backup says %q", out)
+	}
 	if info, err := os.Stat(file); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the backup: %v, %v; want mode 0600", info, err)
 	}
-	if out, err := h.run("backup", file); code(err) != 1 || !strings.Contains(out, file) {
+	if out, err := h.run("backup", file); code(err) != 1 || !strings.Contains(out, file) || !strings.Contains(out, "--replace") {
 		t.Errorf("a backup over a file: exit %d, %s", code(err), out)
 	}
 	p.stop()
