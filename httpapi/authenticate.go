@@ -134,12 +134,12 @@ func (a *api) unauthorized(err error, found shown) problem {
 	if !ok {
 		return a.problemOf(err)
 	}
-	p := problem{status: http.StatusUnauthorized, code: reason.Code(found.carrier), detail: detail}
+	p := problem{status: http.StatusUnauthorized, code: reason.Code(found.carrier), detail: detail, title: detail}
 	switch {
 	case reason.Right():
 		p.status = http.StatusForbidden
 	case reason == auth.Limited:
-		p.status = http.StatusTooManyRequests
+		p.status, p.title = http.StatusTooManyRequests, "Too many requests"
 		p.retryAfter = max(1, int((auth.RetryAfter(err)+time.Second-1)/time.Second))
 	case reason == auth.Missing && found.ignored:
 		p.detail = "Authentication required; a key in the URL is not taken from this address, send it as " + headerKey

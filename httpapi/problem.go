@@ -30,7 +30,7 @@ type Failure struct {
 	Detail    string         `json:"detail" doc:"A sentence for people."`
 	Instance  string         `json:"instance"`
 	Error     string         `json:"error" doc:"The kind of error in lower case."`
-	Message   string         `json:"message" doc:"The same as title."`
+	Message   string         `json:"message" doc:"A few words for people: detail when the key was refused, else mostly the title."`
 	Code      string         `json:"code" doc:"The kind of error in upper case; it follows the way the key was sent."`
 	RequestID string         `json:"request_id"`
 	RetryIn   int            `json:"retry_after,omitempty" doc:"Seconds to wait."`
