@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 
+	"github.com/printwire/printwire/archive"
 	"github.com/printwire/printwire/fault"
 )
 
@@ -46,9 +47,8 @@ func (a *api) description(context.Context, *nothing) (*descriptionAnswer, error)
 
 // System is how the program and its machine do.
 type System struct {
-	// Archives counts the records of prints, Size is the database's in bytes.
-	Archives int
-	Size     int64
+	// Size is the database's in bytes.
+	Size int64
 	// MQTTClients counts the embedded broker's clients, -1 without one.
 	MQTTClients int
 	// MQTTHost, MQTTPort and MQTTEmbedded say which broker is used.
@@ -128,7 +128,7 @@ func (a *api) systemReport(ctx context.Context) SystemReport {
 	r := SystemReport{
 		Version: a.Version, Uptime: int(a.Now().Sub(a.began).Seconds()), Started: Time(a.began),
 		App:      AppReport{Name: "Printwire", Version: a.Version, Go: runtime.Version(), System: runtime.GOOS + "/" + runtime.GOARCH},
-		Database: DatabaseReport{Archives: s.Archives, SizeMB: megabytes(uint64(max(s.Size, 0))), EventsWaiting: s.EventsWaiting, EventsDropped: s.EventsDropped, LastEvent: a.Journal.Last()},
+		Database: DatabaseReport{Archives: a.prints(ctx), SizeMB: megabytes(uint64(max(s.Size, 0))), EventsWaiting: s.EventsWaiting, EventsDropped: s.EventsDropped, LastEvent: a.Journal.Last()},
 		Printers: PrintersReport{ConnectedList: []string{}},
 		MQTT:     a.mqttReport(s),
 		Memory:   MemoryReport{UsedMB: megabytes(memory.Sys - memory.HeapReleased), Goroutines: runtime.NumGoroutine()},
@@ -142,6 +142,16 @@ func (a *api) systemReport(ctx context.Context) SystemReport {
 		}
 	}
 	return r
+}
+
+// prints counts the records of prints that the caller may know of. That they
+// cannot be counted must not keep back what else is to be told.
+func (a *api) prints(ctx context.Context) int {
+	page, err := a.Archives.Page(ctx, archive.Query{Filter: archive.Filter{Printers: a.allowed(ctx)}, Limit: 1})
+	if err != nil {
+		a.Log.Error("cannot count the records of prints", "error", err)
+	}
+	return page.Total
 }
 
 func megabytes(n uint64) float64 { return math.Round(float64(n)/(1<<20)*100) / 100 }

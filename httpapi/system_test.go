@@ -34,6 +34,16 @@ func TestMetrics_AreReadByPrometheus(t *testing.T) {
 	}
 }
 
+func TestSystem_CountsThePrintsOfTheCallersPrinters(t *testing.T) {
+	f := newFixture(t)
+	for want, key := range map[float64]string{3: f.reader(), 1: f.key([]string{"read"}, 2)} {
+		database, _ := f.get("/api/v1/system/info", key).object(t)["database"].(map[string]any)
+		if database["archives"] != want {
+			t.Errorf("%v prints, want %v", database["archives"], want)
+		}
+	}
+}
+
 func TestDiagnostics_HoldNoSecret(t *testing.T) {
 	f := newFixture(t, func(o *httpapi.Options) {
 		o.Lines = func() []string { return []string{"code CANARY77 of 09400A000000001 at 192.168.1.50"} }
