@@ -2,16 +2,13 @@ package app
 
 import (
 	"context"
-	"errors"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strconv"
 
-	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/httpapi"
-	"github.com/printwire/printwire/printer"
 )
 
 // openAPI makes the REST API.
@@ -79,36 +76,6 @@ func (a *App) shownSettings() map[string]any {
 		// What Bambuddy's clients look for.
 		"mqtt_enabled": true, "mqtt_topic_prefix": "printwire", "currency": nil, "energy_cost_per_kwh": nil,
 	}
-}
-
-// tryPrinter connects to a printer for the API. One that the bridge is
-// connected to in the same way is not connected to twice.
-func (a *App) tryPrinter(ctx context.Context, config printer.Config) (printer.State, error) {
-	if s, err := a.bridge.Find(config.Serial); err == nil && s.State.Online && sameWay(s.Config, config) {
-		return s.State, nil
-	}
-	driver, err := a.openDriver(config)
-	if err != nil {
-		return printer.State{}, err
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	var last printer.State
-	err = driver.Run(ctx, printer.Start{Fresh: true}, func(u printer.Update) {
-		last = u.State
-		if last.Online && last.Model != "" && last.Firmware != "" || !last.Online && last.Problem.Code != "" {
-			cancel()
-		}
-	})
-	switch {
-	case err != nil && !errors.Is(err, context.Canceled):
-		return last, err
-	case last.Online:
-		return last, nil
-	case last.Problem.Text != "":
-		return last, fault.New(fault.Offline, "%s", last.Problem.Text)
-	}
-	return last, fault.New(fault.Offline, "the printer did not answer in time")
 }
 
 // OpenAPI is the description of the REST API of a version, as JSON.

@@ -104,6 +104,10 @@ func (a *App) controlRows() []controlRow {
 		{"DELETE /keys/{id}", a.revokeKey},
 		{"GET /users", a.listUsers},
 		{"GET /users/{name}", a.showUser},
+		{"POST /admin", a.resetAdmin},
+		{"GET /clients", a.listClients},
+		{"POST /clients", a.createClient},
+		{"DELETE /clients/{id}", a.deleteClient},
 		{"GET /printers", func(*http.Request) (any, error) { return a.Printers(), nil }},
 		{"POST /printers", a.addPrinter},
 		{"POST /printers/test", a.testPrinter},
@@ -178,27 +182,34 @@ func (a *App) trustPrinter(r *http.Request) (any, error) {
 	return rowOf(s), err
 }
 
-// testPrinter connects to a printer and tells what it finds. One that the
-// bridge is connected to in the same way is not connected to twice: printers
-// serve few clients.
 func (a *App) testPrinter(r *http.Request) (any, error) {
 	ask, err := printerRequest(r)
 	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeout(r.Context(), testLimit)
+	defer cancel()
 	config := ask.config()
+	found, err := a.tryPrinter(ctx, config)
+	return rowOf(printer.Snapshot{Config: config, State: found}), err
+}
+
+// tryPrinter connects to a printer and tells what it finds. One that the
+// bridge is connected to in the same way is not connected to twice: printers
+// serve few clients. fault.Offline says why nothing was found.
+func (a *App) tryPrinter(ctx context.Context, config printer.Config) (printer.State, error) {
 	if s, err := a.bridge.Find(config.Serial); err == nil && s.State.Online && sameWay(s.Config, config) {
-		return rowOf(s), nil
+		return s.State, nil
 	}
 	// What is found is answered; the log is about the printers that there are.
 	driver, err := a.driver(config, slog.New(slog.DiscardHandler))
 	if err != nil {
-		return nil, err
+		return printer.State{}, err
 	}
-	ctx, cancel := context.WithTimeout(r.Context(), testLimit)
+	trying, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var last printer.State
-	err = driver.Run(ctx, printer.Start{Fresh: true}, func(u printer.Update) {
+	err = driver.Run(trying, printer.Start{Fresh: true}, func(u printer.Update) {
 		last = u.State
 		if last.Online && last.Model != "" && last.Firmware != "" || !last.Online && last.Problem.Code != "" {
 			cancel()
@@ -206,16 +217,16 @@ func (a *App) testPrinter(r *http.Request) (any, error) {
 	})
 	switch {
 	case err != nil:
-		return nil, err
+		return last, err
 	case last.Online:
-		return rowOf(printer.Snapshot{Config: config, State: last}), nil
-	case last.Problem.Code == printer.ProblemUnreachable && unknownHost(r.Context(), config.Host):
-		return nil, fault.New(fault.Offline, "the host name %.253q cannot be resolved", config.Host).
+		return last, nil
+	case last.Problem.Code == printer.ProblemUnreachable && unknownHost(ctx, config.Host):
+		return last, fault.New(fault.Offline, "the host name %.253q cannot be resolved", config.Host).
 			WithHint("give the printer's IP address, or a name that this machine can look up")
 	case last.Problem.Text != "":
-		return nil, fault.New(fault.Offline, "%s", last.Problem.Text)
+		return last, fault.New(fault.Offline, "%s", last.Problem.Text)
 	}
-	return nil, fault.New(fault.Offline, "the printer did not answer within %s", testLimit)
+	return last, fault.New(fault.Offline, "the printer did not answer in time")
 }
 
 // unknownHost tells whether a host is a name that has no address.

@@ -39,6 +39,8 @@ type commands struct {
 	Simulate simulateCmd `cmd:"" help:"Run one stand-alone simulated printer."`
 	Keys     keysCmd     `cmd:"" help:"Make, list and revoke API keys of the running bridge."`
 	Users    usersCmd    `cmd:"" help:"Show the MQTT logins of the running bridge."`
+	Oauth    oauthCmd    `cmd:"" name:"oauth" help:"Register, list and delete programs that ask people for access (OAuth 2.0)."`
+	Admin    adminCmd    `cmd:"" help:"Give the local administrator a new password, and print it."`
 	Printers printersCmd `cmd:"" help:"List, add, test and remove printers of the running bridge."`
 	Backup   backupCmd   `cmd:"" help:"Write a consistent copy of the running bridge's database to a file."`
 	Openapi  openapiCmd  `cmd:"" help:"Print the OpenAPI document of the REST API."`

@@ -180,7 +180,7 @@ func compatibilityDocument() string {
 		line("| %s | %s | %s | %d | %s |", r.seed, code(r.request), r.with, r.want, r.says)
 	}
 	line("| %s | `GET /api/v1/printers`, the 101st within a minute | control | 429 | `rate_limit_exceeded`, \"Too many requests\", `retry_after`, `Retry-After`; the 100 before have `X-RateLimit-Limit: 100` |", bambuddy)
-	line("\nNot yet: OAuth clients, and the local administrator who consents, cannot be made from outside, by no command and no endpoint.")
+	line("\nOAuth clients are made by `printwire oauth create`; `printwire admin` gives the local administrator, who consents, a password.")
 	line("The tests of the OAuth rows write both into the data folder before the demo starts; the requests themselves run as written.")
 	line("Bambuddy's webhooks (seven events to an address of the user) come with webhooks; its pages (API browser, list of keys) come with the dashboard.\n")
 	line("## Paths of Bambuddy\n\nBelow `/api/v1`, unless they say otherwise, each with and without a slash at its end.\n")
