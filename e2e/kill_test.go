@@ -42,9 +42,11 @@ func TestKill(t *testing.T) {
 	h := newTheatre(t, models)
 	random := rand.New(rand.NewPCG(2026, 11))
 	began := time.Now()
-	// What the first life finds is not told, so the plays begin behind it.
+	// What is found at first sight is not told, so the plays begin when it is in
+	// the journal: a value on MQTT may be a moment ahead of that.
 	cmd, done, at := h.begin()
 	h.comeBack(at, done)
+	h.seen()
 	h.kill(cmd, done)
 	h.perform()
 	for range kills - 1 {
@@ -57,6 +59,18 @@ func TestKill(t *testing.T) {
 	t.Logf("not heard by the subscriber, which was not back in time: %q", h.untold)
 	t.Logf("%d kills in %s, %d entries, %d told on MQTT (%d more than once); back after %s at the median, %s at most",
 		kills, time.Since(began).Round(time.Second), len(h.entries), len(h.told), h.repeats, h.back[len(h.back)/2], h.back[len(h.back)-1])
+}
+
+// seen waits until the journal has every printer.
+func (h *theatre) seen() {
+	h.t.Helper()
+	ctx, cancel := context.WithTimeout(h.t.Context(), backLimit)
+	defer cancel()
+	for _, s := range h.stage {
+		if err := h.known.wait(ctx, s.sim.Serial()+" "+keyOf("", "printer_online", nil)); err != nil {
+			h.t.Fatal(err)
+		}
+	}
 }
 
 // theatre is the printers, their stagehands, and one program after another.
