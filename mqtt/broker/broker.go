@@ -82,6 +82,7 @@ type Broker struct {
 	refusals limiter
 
 	dropped, takeovers, refused, denied, panics atomic.Uint64
+	ended                                       atomic.Uint64 // connections so far
 }
 
 var _ mqtt.Bus = (*Broker)(nil)

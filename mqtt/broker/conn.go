@@ -37,6 +37,7 @@ type conn struct {
 	linger   atomic.Bool
 	closing  sync.Once
 	done     chan struct{} // closed when the library has let go of the client
+	turn     uint64        // in which order that happened; written before done is closed
 	drained  chan struct{} // closed when all that was queued before stop is written
 	once     sync.Once     // guards drained
 

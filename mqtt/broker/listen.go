@@ -213,6 +213,7 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 	defer func() {
 		c.resumeWrites()
 		b.leave(c)
+		c.turn = b.ended.Add(1)
 		close(c.done)
 		c.unlock()
 		c.release()

@@ -219,7 +219,7 @@ func (b *Broker) trimSessions() {
 		default:
 		}
 	}
-	slices.SortFunc(ended, func(x, y *mochi.Client) int { return cmp.Compare(x.StopTime(), y.StopTime()) })
+	slices.SortFunc(ended, func(x, y *mochi.Client) int { return cmp.Compare(connOf(x).turn, connOf(y).turn) })
 	for _, cl := range ended[:min(over, len(ended))] {
 		unlock := b.ids.lock(cl.ID)
 		if held, ok := b.server.Clients.Get(cl.ID); ok && held == cl {
