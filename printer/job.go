@@ -45,6 +45,8 @@ type Job struct {
 	Plate Opt[int]
 	// SkippedObjects are the ids of objects that are left out.
 	SkippedObjects []int
+	// Plan is what the job's file says.
+	Plan Plan
 
 	// PeakProgress, PeakLayer and LeastMinutes are the high-water marks of this
 	// job: a milestone at or below them has been told. Carry keeps them.
@@ -65,7 +67,7 @@ func (j Job) Equal(o Job) bool {
 		j.PauseReason == o.PauseReason && j.PauseCode == o.PauseCode && j.PauseKind == o.PauseKind && j.Pauses == o.Pauses &&
 		j.Progress == o.Progress && j.RemainingSeconds == o.RemainingSeconds && j.Layer == o.Layer &&
 		j.TotalLayers == o.TotalLayers && j.Plate == o.Plate &&
-		slices.Equal(j.SkippedObjects, o.SkippedObjects) && j.PeakProgress == o.PeakProgress &&
+		slices.Equal(j.SkippedObjects, o.SkippedObjects) && j.Plan.Equal(o.Plan) && j.PeakProgress == o.PeakProgress &&
 		j.PeakLayer == o.PeakLayer && j.LeastMinutes == o.LeastMinutes &&
 		j.Tray == o.Tray && j.BedHot == o.BedHot && j.BedCooled == o.BedCooled
 }

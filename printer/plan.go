@@ -1,0 +1,138 @@
+package printer
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+)
+
+// MaxObjects is how many objects of a plate are kept.
+const MaxObjects = 256
+
+// Plan is what the sliced file of a job says: the slicer's estimate for the
+// whole job, not what was used. The zero Plan is one that nobody has read.
+type Plan struct {
+	// File is the name of the file that was read, or "".
+	File string
+	// Missing says in words why nothing is known although there is a job, or "".
+	Missing string
+	// Grams and Metres are of all filaments together.
+	Grams, Metres Opt[float64]
+	// Seconds is how long the slicer thinks the job takes.
+	Seconds   Opt[int]
+	Filaments []PlanFilament
+	// Objects are what the plate holds, at most MaxObjects.
+	Objects []Object
+	// BedType is the slicer's name of the plate ("textured_plate"), or "".
+	BedType string
+	// NozzleDiameter and LayerHeight are in mm.
+	NozzleDiameter, LayerHeight Opt[float64]
+	Support                     Opt[bool]
+	// Picture names the picture of the plate among the kept pictures, or "".
+	// It changes when the picture does.
+	Picture string
+}
+
+// PlanFilament is one filament of a sliced file.
+type PlanFilament struct {
+	// Slot is the filament's number in the project, from 1.
+	Slot int
+	// Material is "PLA", "PETG" …; FilamentID is the maker's id ("GFA00").
+	Material, FilamentID string
+	// Color is RRGGBBAA in upper case, or "".
+	Color         string
+	Grams, Metres Opt[float64]
+	// PricePerKg is the slicer's own, without a currency.
+	PricePerKg Opt[float64]
+	// Tray is the tray that feeds it, when that is known.
+	Tray Opt[TrayRef]
+}
+
+// Object is one thing on the plate. Its ID is what a command to skip it names.
+type Object struct {
+	ID   int
+	Name string
+}
+
+// Equal tells whether two plans are the same in every field.
+func (p Plan) Equal(o Plan) bool {
+	return p.File == o.File && p.Missing == o.Missing && p.Grams == o.Grams && p.Metres == o.Metres &&
+		p.Seconds == o.Seconds && slices.Equal(p.Filaments, o.Filaments) && slices.Equal(p.Objects, o.Objects) &&
+		p.BedType == o.BedType && p.NozzleDiameter == o.NozzleDiameter && p.LayerHeight == o.LayerHeight &&
+		p.Support == o.Support && p.Picture == o.Picture
+}
+
+// Known tells whether a file was read.
+func (p Plan) Known() bool { return p.File != "" }
+
+// Share is the part of its plan that the job has used, 0 to 1: all of it
+// when it ended well, else by its progress. Unknown without a progress.
+func (j Job) Share() Opt[float64] {
+	if j.Result == Success {
+		return Some(1.0)
+	}
+	if !j.Progress.Known {
+		return Opt[float64]{}
+	}
+	return Some(min(max(float64(j.Progress.Value)/100, 0), 1))
+}
+
+// FilamentUsed is what the job used in grams, to one decimal: the plan, scaled
+// by progress where the job failed or was stopped. While it is under way it is
+// the plan for the whole job, as receivers of events know it.
+func (j Job) FilamentUsed() Opt[float64] {
+	return j.scaled(j.Plan.Grams)
+}
+
+// FilamentDetails is FilamentUsed by material in the order of the plan,
+// "PLA: 30.0g | PETG: 15.2g", or "" when nothing is known.
+func (j Job) FilamentDetails() string {
+	var names []string
+	sums := map[string]float64{}
+	for _, f := range j.Plan.Filaments {
+		if !f.Grams.Known {
+			continue
+		}
+		name := f.Material
+		if name == "" {
+			name = "Unknown"
+		}
+		if _, ok := sums[name]; !ok {
+			names = append(names, name)
+		}
+		sums[name] += f.Grams.Value
+	}
+	parts := make([]string, 0, len(names))
+	for _, name := range names {
+		if g := j.scaled(Some(sums[name])); g.Known {
+			parts = append(parts, fmt.Sprintf("%s: %.1fg", name, g.Value))
+		}
+	}
+	return strings.Join(parts, " | ")
+}
+
+// TrayUse is FilamentUsed of one tray, unknown when the plan names it nowhere.
+func (j Job) TrayUse(ref TrayRef) Opt[float64] {
+	var sum Opt[float64]
+	for _, f := range j.Plan.Filaments {
+		if f.Grams.Known && f.Tray == Some(ref) {
+			sum = Some(sum.Value + f.Grams.Value)
+		}
+	}
+	return j.scaled(sum)
+}
+
+func (j Job) scaled(grams Opt[float64]) Opt[float64] {
+	if !grams.Known {
+		return grams
+	}
+	share := Some(1.0)
+	if j.Over() {
+		share = j.Share()
+	}
+	if !share.Known {
+		return Opt[float64]{}
+	}
+	return Some(math.Round(grams.Value*share.Value*10) / 10)
+}

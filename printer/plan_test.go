@@ -1,0 +1,69 @@
+package printer_test
+
+import (
+	"testing"
+
+	"github.com/printwire/printwire/printer"
+)
+
+func twoMaterials() printer.Plan {
+	return printer.Plan{
+		File: "bracket.3mf", Grams: printer.Some(15.2),
+		Filaments: []printer.PlanFilament{
+			{Slot: 1, Material: "PLA", Grams: printer.Some(10.0), Tray: printer.Some(printer.TrayRef{Unit: 0, Slot: 1})},
+			{Slot: 2, Material: "PETG", Grams: printer.Some(4.2), Tray: printer.Some(printer.TrayRef{Unit: 0, Slot: 3})},
+			{Slot: 3, Material: "PLA", Grams: printer.Some(1.0)},
+			{Slot: 4, Material: "ABS"},
+		},
+	}
+}
+
+func TestJob_FilamentIsScaledWhereAJobEndedBadly(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		job     printer.Job
+		grams   printer.Opt[float64]
+		details string
+	}{
+		{"under way", printer.Job{Progress: printer.Some(50)}, printer.Some(15.2), "PLA: 11.0g | PETG: 4.2g"},
+		{"complete", printer.Job{Result: printer.Success, Progress: printer.Some(99)}, printer.Some(15.2), "PLA: 11.0g | PETG: 4.2g"},
+		{"failed half way", printer.Job{Result: printer.Failure, Progress: printer.Some(50)}, printer.Some(7.6), "PLA: 5.5g | PETG: 2.1g"},
+		{"stopped at once", printer.Job{Result: printer.Interrupted, Progress: printer.Some(0)}, printer.Some(0.0), "PLA: 0.0g | PETG: 0.0g"},
+		{"over the top", printer.Job{Result: printer.Failure, Progress: printer.Some(140)}, printer.Some(15.2), "PLA: 11.0g | PETG: 4.2g"},
+		{"failed nobody knows where", printer.Job{Result: printer.Failure}, printer.Opt[float64]{}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.job.Plan = twoMaterials()
+			if got := c.job.FilamentUsed(); got != c.grams {
+				t.Errorf("used %v, want %v", got, c.grams)
+			}
+			if got := c.job.FilamentDetails(); got != c.details {
+				t.Errorf("details %q, want %q", got, c.details)
+			}
+		})
+	}
+}
+
+func TestJob_FilamentOfNoPlanIsUnknown(t *testing.T) {
+	j := printer.Job{Result: printer.Success}
+	if got := j.FilamentUsed(); got.Known {
+		t.Errorf("used %v of no plan", got)
+	}
+	if got := j.FilamentDetails(); got != "" {
+		t.Errorf("details %q of no plan", got)
+	}
+	j.Plan.Filaments = []printer.PlanFilament{{Grams: printer.Some(2.0)}}
+	if got := j.FilamentDetails(); got != "Unknown: 2.0g" {
+		t.Errorf("details %q of a filament without a material", got)
+	}
+}
+
+func TestJob_TrayUse(t *testing.T) {
+	j := printer.Job{Plan: twoMaterials(), Result: printer.Failure, Progress: printer.Some(50)}
+	if got := j.TrayUse(printer.TrayRef{Unit: 0, Slot: 3}); got != printer.Some(2.1) {
+		t.Errorf("tray 3 used %v, want 2.1 g", got)
+	}
+	if got := j.TrayUse(printer.TrayRef{Unit: 0, Slot: 0}); got.Known {
+		t.Errorf("a tray that feeds nothing used %v", got)
+	}
+}
