@@ -23,7 +23,7 @@ func everybody() []string { return []string{"fault", "secret"} }
 func law() map[string][]string {
 	below := []string{
 		"addon", "archive", "auth", "auth/oauth", "bridge", "discovery", "hass", "httpapi", "journal", "mqtt", "mqtt/broker",
-		"mqtt/client", "printer", "printer/bambu", "printer/simulator", "settings", "storage",
+		"mqtt/client", "filecache", "printer", "printer/bambu", "printer/simulator", "settings", "storage",
 	}
 	return map[string][]string{
 		"":        {"cli"},
@@ -45,7 +45,7 @@ func law() map[string][]string {
 		"mqtt/client":         {"mqtt"},
 		"mqtt/mqtttest":       {"mqtt"},
 
-		"hass": {}, "auth": {}, "settings": {}, "printer": {}, "mqtt": {}, "journal": {},
+		"hass": {}, "auth": {}, "settings": {}, "printer": {}, "mqtt": {}, "journal": {}, "filecache": {},
 		"fault": {}, "secret": {},
 	}
 }
