@@ -37,8 +37,8 @@ func law() map[string][]string {
 		"archive":             {"printer", "journal"},
 		"bridge":              {"printer", "journal"},
 		"discovery":           {"printer", "journal", "mqtt"},
-		"printer/bambu":       {"printer", "mqtt", "mqtt/client"},
-		"printer/simulator":   {"mqtt", "mqtt/broker"},
+		"printer/bambu":       {"printer", "mqtt", "mqtt/client", "printer/bambu/ftps"},
+		"printer/simulator":   {"mqtt", "mqtt/broker", "printer/simulator/ftpserver"},
 		"printer/printertest": {"printer"},
 		"auth/oauth":          {"auth"},
 		"mqtt/broker":         {"mqtt"},
@@ -46,13 +46,14 @@ func law() map[string][]string {
 		"mqtt/mqtttest":       {"mqtt"},
 
 		"hass": {}, "auth": {}, "settings": {}, "printer": {}, "mqtt": {}, "journal": {}, "filecache": {},
+		"printer/bambu/ftps": {}, "printer/simulator/ftpserver": {},
 		"fault": {}, "secret": {},
 	}
 }
 
 // inTests may be imported by every _test.go file, beside the package's own row.
 func inTests() []string {
-	return []string{"printer/printertest", "printer/simulator", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
+	return []string{"printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
 }
 
 // testHelpers are packages that only _test.go files may import.
@@ -67,6 +68,7 @@ func foreign() map[string]string {
 		"github.com/gin-gonic/gin":            "httpapi",
 		"github.com/goccy/go-yaml":            "settings",
 		"github.com/mochi-mqtt/server/v2":     "mqtt/broker",
+		"github.com/jlaffaye/ftp":             "printer/bambu/ftps",
 		"github.com/oklog/ulid/v2":            "app",
 		"go.etcd.io/bbolt":                    "storage",
 		"golang.org/x/crypto":                 "auth",
