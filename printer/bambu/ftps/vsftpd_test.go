@@ -28,7 +28,7 @@ import (
 
 // vsftpd is the server that many printers run, started for one test. It knows
 // only users of the machine, so the test makes one and removes it.
-func vsftpd(t *testing.T, lines ...string) (address string, folder string) {
+func vsftpd(t *testing.T, lines ...string) (address, disk string) {
 	t.Helper()
 	program := "/usr/sbin/vsftpd"
 	if os.Getenv("PRINTWIRE_E2E") == "" {
@@ -42,7 +42,7 @@ func vsftpd(t *testing.T, lines ...string) (address string, folder string) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(folder) })
-	disk := filepath.Join(folder, "disk")
+	disk = filepath.Join(folder, "disk")
 	must(t, os.Chmod(folder, 0o755), os.MkdirAll(filepath.Join(disk, "cache"), 0o755), os.MkdirAll(filepath.Join(folder, "empty"), 0o755))
 	addUser(t, disk)
 	certificate := certify(t, filepath.Join(folder, "server.pem"))
