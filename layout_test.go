@@ -67,6 +67,7 @@ func foreign() map[string]string {
 		"github.com/eclipse/paho.mqtt.golang": "mqtt/client",
 		"github.com/gin-gonic/gin":            "httpapi",
 		"github.com/goccy/go-yaml":            "settings",
+		"github.com/gorilla/websocket":        "mqtt/client",
 		"github.com/mochi-mqtt/server/v2":     "mqtt/broker",
 		"github.com/jlaffaye/ftp":             "printer/bambu/ftps",
 		"github.com/oklog/ulid/v2":            "app",

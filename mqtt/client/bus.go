@@ -85,6 +85,7 @@ type Bus struct {
 	lastError   string
 	resent      time.Time // when everything was last begun to be sent again
 	lostBefore  uint64    // deliveries dropped by subscribers that are gone
+	oversized   uint64    // messages that were left out
 }
 
 // filterState is what the broker knows of a filter.
@@ -313,6 +314,8 @@ type BusStats struct {
 	Retained, Waiting int
 	// EventsDropped never reached the broker, DeliveriesDropped not their subscriber.
 	EventsDropped, DeliveriesDropped uint64
+	// Oversized are messages of others that were too large to be taken.
+	Oversized uint64
 }
 
 // Stats are the figures now.
@@ -323,6 +326,7 @@ func (b *Bus) Stats() BusStats {
 		Connected: b.connected, Connects: b.connects, LastError: b.lastError,
 		Retained: len(b.out.held), Waiting: len(b.out.values) + len(b.out.events),
 		EventsDropped: b.out.dropped, DeliveriesDropped: b.lostBefore,
+		Oversized: b.oversized,
 	}
 	for _, o := range b.subscribers {
 		s.DeliveriesDropped += o.lost()

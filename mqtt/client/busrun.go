@@ -60,11 +60,9 @@ func (b *Bus) linkOptions(t target) linkOptions {
 			Address: t.host, User: b.o.User, Password: b.o.Password, ClientID: b.o.ClientID,
 			Keepalive: b.o.Times.Keepalive, PingTimeout: b.o.Times.PingTimeout,
 			ConnectTimeout: b.o.Times.ConnectTimeout, WriteTimeout: b.o.Times.WriteTimeout,
-			MaxPacket: mqtt.MaxPayload + mqtt.MaxTopic + 16,
+			MaxPacket: mqtt.MaxPayload + mqtt.MaxTopic + 16, OnLarge: b.skipped,
 		},
 		dial: t.dial, onMessage: b.deliver, will: b.o.Will,
-		// Somebody else's oversized message must not cost us the connection.
-		skipLarge: true,
 	}
 }
 
@@ -117,8 +115,22 @@ func (b *Bus) complain(t target, err error) {
 	}
 }
 
+// skipped notes a message that was left out: somebody else's oversized message
+// must not cost us the connection. It is logged once.
+func (b *Bus) skipped(size int) {
+	b.mu.Lock()
+	b.oversized++
+	first := b.oversized == 1
+	b.mu.Unlock()
+	if first {
+		b.o.Log.Warn("a message was too large and was left out, as others will be", "bytes", size)
+	}
+}
+
 // serve sends what waits until the link or ctx ends.
 func (b *Bus) serve(ctx context.Context, l *Link) error {
+	stop := context.AfterFunc(ctx, func() { l.hurry(farewell) }) // owner: serve, which stops it; it returns at once
+	defer stop()
 	pace := pacer{gap: time.Second / time.Duration(b.o.ResendRate), settle: b.o.Settle}
 	for {
 		again := pace.wait(time.Now())
@@ -254,7 +266,7 @@ func (b *Bus) settleFilter(ctx context.Context, l *Link, filter string, want boo
 			err = nil
 		}
 	} else {
-		err = l.wait(ctx, l.client.Unsubscribe(filter), l.write)
+		err = l.unsubscribe(ctx, filter)
 	}
 	if err != nil {
 		return err

@@ -4,11 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"net"
-	"net/http"
-	"net/url"
-	"time"
-
-	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/printwire/printwire/fault"
 )
@@ -26,22 +21,6 @@ func dialTCP(ctx context.Context, address string, config *tls.Config) (net.Conn,
 		return nil, err
 	}
 	return secured, nil
-}
-
-// webSocketWait bounds a WebSocket handshake, which the library lets nobody cancel.
-const webSocketWait = 5 * time.Second
-
-// dialWebSocket opens an MQTT connection over a WebSocket, never by a proxy.
-func dialWebSocket(ctx context.Context, address string, config *tls.Config) (net.Conn, error) {
-	wait := webSocketWait
-	if deadline, ok := ctx.Deadline(); ok {
-		wait = min(wait, time.Until(deadline))
-	}
-	if wait <= 0 {
-		return nil, context.DeadlineExceeded
-	}
-	direct := &paho.WebsocketOptions{Proxy: func(*http.Request) (*url.URL, error) { return nil, nil }}
-	return paho.NewWebsocket(address, config, wait, nil, direct)
 }
 
 // withServerName is config with the name that the server's certificate must

@@ -7,8 +7,9 @@
 // peer has seen. A Bus is a loop over links that restores what was published
 // and subscribed.
 //
-// Everything that arrives passes a guard on the network connection. It refuses
-// oversized and impossible packets before the library allocates or indexes
-// anything, and leaves out acknowledgements that nobody waits for, which can
-// crash the library: a printer is not a trusted peer.
+// A Link speaks MQTT 3.1.1 itself and takes only the packets from a library:
+// one goroutine reads, whoever publishes writes, and a timer pings. A printer is
+// not a trusted peer: each packet is judged by its header before anything is
+// allocated for it, impossible ones end the link, and acknowledgements that
+// nobody waits for are left out.
 package client

@@ -6,11 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"sync"
 	"time"
 
-	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/eclipse/paho.mqtt.golang/packets"
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/mqtt"
@@ -21,12 +20,8 @@ import (
 // printers never send one, so its absence is no error.
 const ackWait = 3 * time.Second
 
-// handWait is how long the library waits to hand a packet to its writer. One
-// that has just ended takes none; one that is busy has a deadline by the guard.
-const handWait = time.Second
-
-// closeWait bounds Close: the library's workers end when the socket does.
-const closeWait = 5 * time.Second
+// closeWait bounds what is still written while a link is closed.
+const closeWait = time.Second
 
 // LinkOptions says where a Link goes and how patient it is. Zero durations and
 // sizes take the defaults named beside them.
@@ -52,6 +47,10 @@ type LinkOptions struct {
 	// returns until Close has returned. It must return at once and must not call
 	// the Link; the payload is its own to keep.
 	OnMessage func(topic string, payload []byte)
+	// OnLarge is told, like OnMessage, of the size of a message that is larger
+	// than MaxPacket and was therefore left out. Without it such a message ends
+	// the link, and with it one larger than 16 MB.
+	OnLarge func(size int)
 }
 
 // linkOptions is a LinkOptions with what only a Bus needs.
@@ -60,20 +59,32 @@ type linkOptions struct {
 	dial      func(ctx context.Context) (net.Conn, error)
 	onMessage func(mqtt.Message)
 	will      *Will
-	skipLarge bool
 }
 
-// Link is one connection to one peer. It ends once, by loss or by Close.
+// Link is one connection to one peer. It ends once, by loss or by Close. It
+// has one goroutine, which reads; who publishes writes, and a timer pings.
 type Link struct {
-	client paho.Client
-	conn   *guard
-	write  time.Duration
+	o    linkOptions
+	conn net.Conn
 
-	once sync.Once
-	lost chan struct{}
-	err  error // set before lost is closed
-
+	entry *question     // the login
+	lost  chan struct{} // closed when err is set
+	done  chan struct{} // closed when the reading goroutine has ended
+	pings sync.WaitGroup
 	close sync.Once
+
+	// writing is held by who writes; it is a lock that can be waited for beside
+	// other things.
+	writing chan struct{}
+	out     []byte // the packet that is written
+
+	mu       sync.Mutex
+	err      error
+	patience time.Duration // of a write
+	timer    *time.Timer   // of the next ping, or of its answer
+	pinged   bool          // an answer to a ping is due
+	nextID   uint16
+	asked    map[uint16]*question // by packet id; entry has 0
 }
 
 // ErrSubscription is in the chain of a fault.Denied that is about a
@@ -105,16 +116,17 @@ func dialLink(ctx context.Context, o linkOptions) (*Link, error) {
 	if err != nil {
 		return nil, unreachable(ctx, err)
 	}
-	l := &Link{lost: make(chan struct{}), write: o.WriteTimeout}
-	l.conn = newGuard(conn, o, l.lose)
-	l.client = paho.NewClient(pahoOptions(l, o, time.Until(deadline)))
+	l := newLink(conn, o)
+	go l.read() // owner: Close, which waits
 
-	stop := context.AfterFunc(ctx, func() { _ = l.conn.Close() }) // owner: dialLink, which waits for the token below
+	stop := context.AfterFunc(ctx, func() { l.fail(ctx.Err()) }) // owner: dialLink, which stops it or closes the link
 	defer stop()
-	if err := l.login(ctx); err != nil {
-		_ = l.conn.Close()
+	if err := l.login(ctx, deadline); err != nil {
+		l.fail(err)
+		l.Close()
 		return nil, err
 	}
+	l.keepAlive()
 	if err := l.subscribe(ctx, o.Subscribe...); err != nil {
 		l.Close()
 		return nil, err
@@ -124,6 +136,15 @@ func dialLink(ctx context.Context, o linkOptions) (*Link, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+func newLink(conn net.Conn, o linkOptions) *Link {
+	entry := newQuestion(packets.Connack)
+	return &Link{
+		o: o, conn: conn, patience: o.WriteTimeout, entry: entry,
+		lost: make(chan struct{}), done: make(chan struct{}), writing: make(chan struct{}, 1),
+		asked: map[uint16]*question{0: entry},
+	}
 }
 
 func (o LinkOptions) withDefaults() LinkOptions {
@@ -146,124 +167,6 @@ func (o LinkOptions) withDefaults() LinkOptions {
 	return o
 }
 
-// pahoOptions turns off everything the library would do on its own.
-func pahoOptions(l *Link, o linkOptions, connect time.Duration) *paho.ClientOptions {
-	p := paho.NewClientOptions().
-		AddBroker("tcp://guard.invalid"). // never dialled: the connection below is used
-		SetCustomOpenConnectionFn(func(_ *url.URL, _ paho.ClientOptions) (net.Conn, error) { return l.conn, nil }).
-		SetClientID(o.ClientID).
-		SetUsername(o.User).
-		SetPassword(o.Password.Reveal()).
-		SetProtocolVersion(4).
-		SetCleanSession(true).
-		SetAutoReconnect(false).
-		SetConnectRetry(false).
-		SetResumeSubs(false).
-		SetOrderMatters(true).
-		SetStore(paho.NewMemoryStore()).
-		SetKeepAlive(o.Keepalive).
-		SetPingTimeout(o.PingTimeout).
-		SetConnectTimeout(max(connect, time.Millisecond)).
-		SetWriteTimeout(min(o.WriteTimeout, handWait)).
-		SetConnectionLostHandler(func(_ paho.Client, err error) { l.lose(err) }).
-		SetDefaultPublishHandler(func(_ paho.Client, m paho.Message) {
-			if o.onMessage != nil {
-				o.onMessage(mqtt.Message{Topic: m.Topic(), Payload: m.Payload(), Retain: m.Retained()})
-			}
-		})
-	if o.will != nil {
-		p.SetBinaryWill(o.will.Topic, o.will.Payload, 1, o.will.Retain)
-	}
-	return p
-}
-
-// login waits for the answer to CONNECT; the connection's deadline bounds it.
-func (l *Link) login(ctx context.Context) error {
-	t := l.client.Connect().(*paho.ConnectToken)
-	<-t.Done()
-	if t.Error() == nil {
-		return nil
-	}
-	switch code := t.ReturnCode(); code {
-	case 4, 5:
-		return fault.New(fault.Denied, "login refused (code %d): %w", code, t.Error())
-	case 1, 2, 3:
-		return fault.New(fault.Offline, "connection refused (code %d): %w", code, t.Error())
-	}
-	select {
-	case <-l.lost:
-		return unreachable(ctx, l.err)
-	default:
-		return unreachable(ctx, t.Error())
-	}
-}
-
-// subscribe asks for QoS 0: the session does not outlive the connection, and
-// within it TCP loses nothing.
-func (l *Link) subscribe(ctx context.Context, filters ...string) error {
-	if len(filters) == 0 {
-		return nil
-	}
-	if err := l.ended(); err != nil {
-		return fmt.Errorf("subscribing to %q: %w", filters, err)
-	}
-	wanted := make(map[string]byte, len(filters))
-	for _, f := range filters {
-		wanted[f] = 0
-	}
-	t := l.client.SubscribeMultiple(wanted, nil).(*paho.SubscribeToken)
-	if err := l.wait(ctx, t, l.write); err != nil {
-		return fmt.Errorf("subscribing to %q: %w", filters, err)
-	}
-	granted := t.Result()
-	for _, f := range filters {
-		if code, ok := granted[f]; !ok || code > 2 {
-			return fault.New(fault.Denied, "%w: %q", ErrSubscription, f)
-		}
-	}
-	return nil
-}
-
-// errNoAnswer is an answer that did not come in time.
-var errNoAnswer = fault.New(fault.Offline, "no answer in time")
-
-// wait waits for a token, the end of the link, ctx or the limit.
-func (l *Link) wait(ctx context.Context, t paho.Token, limit time.Duration) error {
-	timer := time.NewTimer(limit)
-	defer timer.Stop()
-	select {
-	case <-t.Done():
-		return answer(ctx, t)
-	case <-l.lost:
-		select {
-		case <-t.Done(): // the answer came before the end
-			return answer(ctx, t)
-		default:
-		}
-		return l.ended()
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-timer.C:
-		return errNoAnswer
-	}
-}
-
-// ended is why nothing can be sent any more, or nil.
-func (l *Link) ended() error {
-	if err := l.Err(); err != nil {
-		return fault.New(fault.Offline, "connection lost: %w", err)
-	}
-	return nil
-}
-
-// answer is the result of a token that is done.
-func answer(ctx context.Context, t paho.Token) error {
-	if err := t.Error(); err != nil {
-		return unreachable(ctx, err)
-	}
-	return nil
-}
-
 // Publish sends a message at QoS 0 or 1, unretained. At QoS 1 it waits up to
 // 3 s for the acknowledgement; none in that time is no error. fault.Offline:
 // the link is lost, and whether the peer has the message is unknown.
@@ -274,52 +177,73 @@ func (l *Link) Publish(ctx context.Context, topic string, payload []byte, qos by
 	return nil
 }
 
-func (l *Link) publish(ctx context.Context, topic string, payload []byte, qos byte, retain bool) error {
-	if err := mqtt.ValidTopic(topic); err != nil {
-		return err
-	}
-	if err := l.ended(); err != nil {
-		return err
-	}
-	limit := ackWait
-	if qos == 0 {
-		limit = l.write
-	}
-	return l.wait(ctx, l.client.Publish(topic, qos, retain, payload), limit)
-}
-
 // Lost is closed when the link has ended.
 func (l *Link) Lost() <-chan struct{} { return l.lost }
 
 // Err is why the link ended, or nil while it stands.
 func (l *Link) Err() error {
-	select {
-	case <-l.lost:
-		return l.err
-	default:
-		return nil
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err
 }
 
 // ErrClosed is why a link ended that its owner closed.
 var ErrClosed = errors.New("link closed")
 
-// lose ends the link. What the guard saw comes first; that the library found
-// the connection closed is only an echo of it.
-func (l *Link) lose(err error) {
-	l.once.Do(func() {
-		l.err = err
-		close(l.lost)
-	})
+// ended is why nothing can be sent any more, or nil.
+func (l *Link) ended() error {
+	if err := l.Err(); err != nil {
+		return fault.New(fault.Offline, "connection lost: %w", err)
+	}
+	return nil
+}
+
+// lose ends the link, for the first reason that is given; first tells whether
+// this was it.
+func (l *Link) lose(err error) (first bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.err != nil {
+		return false
+	}
+	l.err = err
+	if l.timer != nil {
+		l.timer.Stop()
+	}
+	close(l.lost)
+	return true
+}
+
+// fail ends the link and its connection without a goodbye.
+func (l *Link) fail(err error) {
+	l.lose(err)
+	l.cut()
+}
+
+// cut closes the connection at once: the farewell of TLS would wait for a peer
+// that does not read.
+func (l *Link) cut() {
+	conn := l.conn
+	if secured, ok := conn.(*tls.Conn); ok {
+		conn = secured.NetConn()
+	}
+	_ = conn.Close()
 }
 
 // Close says goodbye, closes the connection and waits for the goroutines of
 // the link. It may be called more than once, but not from OnMessage.
 func (l *Link) Close() {
 	l.close.Do(func() {
-		l.lose(ErrClosed)
-		_ = l.conn.Conn.SetReadDeadline(time.Now().Add(l.write))
-		l.client.Disconnect(uint(closeWait / time.Millisecond))
-		_ = l.conn.Close()
+		if l.lose(ErrClosed) {
+			l.hurry(closeWait)
+			l.writing <- struct{}{} // who holds it is in a hurry
+			l.out = append(l.out[:0], packets.Disconnect<<4, 0)
+			_ = l.flush()
+			<-l.writing
+			_ = l.conn.Close()
+		}
+		l.cut()
+		<-l.done
+		l.pings.Wait()
 	})
 }
