@@ -202,10 +202,18 @@ func TestLink_Hostile(t *testing.T) {
 		{"a second CONNACK", frame(0x20, 0, 0)},
 		{"more return codes than filters", frame(0x90, 0, 1, 0, 0, 0)},
 		{"a message at QoS 2", frame(0x34, 0, 1, 'a', 0, 1, 'x')},
+		{"a message at QoS 1 without an id", frame(0x32, 0, 1, 'a')},
+		{"a message at QoS 1 with the id 0", frame(0x32, 0, 1, 'a', 0, 0, 'x')},
+		{"a message without a topic", frame(0x30, 0, 0, 'x')},
 		{"a message at QoS 3", frame(0x36, 0, 1, 'a', 0, 1, 'x')},
 		{"a message shorter than its topic", frame(0x30, 0, 200, 'a')},
 		{"an empty PUBLISH", frame(0x30)},
 		{"an empty PUBACK", frame(0x40)},
+		{"a PUBACK of three bytes", frame(0x40, 0, 1, 0)},
+		{"an UNSUBACK of one byte", frame(0xb0, 0)},
+		{"a SUBACK without a code", frame(0x90, 0, 1)},
+		{"a packet of the delivery at QoS 2", frame(0x50, 0, 1)},
+		{"an oversized packet that is no message", []byte{0x90, 0xff, 0x7f}},
 		{"a packet type that does not exist", frame(0xf0)},
 		{"a packet type of clients", frame(0x82, 0, 1, 0, 1, 'a', 0)},
 		{"a PINGRESP with a body", frame(0xd0, 1)},
@@ -249,13 +257,16 @@ func TestLink_Hostile(t *testing.T) {
 	t.Run("a message of exactly the limit passes", func(t *testing.T) {
 		body := append([]byte{0, 1, 'a'}, bytes.Repeat([]byte{'x'}, 1024-3-3)...)
 		s := newServer(t, func(p *peer) { p.welcome(); _, _ = p.Write(frame(0x30, body...)); p.rest() })
-		got := make(chan int, 1)
+		got := make(chan int, 2)
 		o := options(s.address())
 		o.MaxPacket = 1024
-		o.OnMessage = func(_ string, payload []byte) { got <- len(payload) }
+		o.OnMessage = func(_ string, payload []byte) {
+			got <- len(payload)
+			got <- cap(payload)
+		}
 		dial(t, o)
-		if n := <-got; n != 1024-6 {
-			t.Errorf("payload of %d bytes", n)
+		if n, room := <-got, <-got; n != 1024-6 || room != n {
+			t.Errorf("payload of %d bytes in %d", n, room)
 		}
 	})
 }
