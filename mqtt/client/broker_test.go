@@ -23,8 +23,13 @@ func (everybody) Login(l broker.Login) (broker.Grant, error) {
 // embedded runs our own broker and gives its address.
 func embedded(t *testing.T) (b *broker.Broker, address string) {
 	t.Helper()
+	return embeddedOn(t, "tcp")
+}
+
+func embeddedOn(t *testing.T, network string) (b *broker.Broker, address string) {
+	t.Helper()
 	b, err := broker.New(broker.Options{
-		Listeners: []broker.Listener{{Network: "tcp", Address: "127.0.0.1:0"}}, Gate: everybody{},
+		Listeners: []broker.Listener{{Network: network, Address: "127.0.0.1:0"}}, Gate: everybody{},
 	})
 	must(t, err)
 	must(t, b.Listen())
@@ -37,7 +42,7 @@ func embedded(t *testing.T) (b *broker.Broker, address string) {
 			t.Errorf("Run: %v", err)
 		}
 	})
-	return b, "tcp://" + b.Addr(0).String()
+	return b, network + "://" + b.Addr(0).String()
 }
 
 // TestBus_ConformEmbedded is the suite over a bus that is a client of our own

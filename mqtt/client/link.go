@@ -224,8 +224,12 @@ func (l *Link) fail(err error) {
 // that does not read.
 func (l *Link) cut() {
 	conn := l.conn
-	if secured, ok := conn.(*tls.Conn); ok {
-		conn = secured.NetConn()
+	for {
+		outer, ok := conn.(interface{ NetConn() net.Conn })
+		if !ok {
+			break
+		}
+		conn = outer.NetConn()
 	}
 	_ = conn.Close()
 }

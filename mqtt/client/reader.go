@@ -4,7 +4,9 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"io"
+	"net"
 
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
@@ -12,9 +14,20 @@ import (
 	"github.com/printwire/printwire/mqtt"
 )
 
-// readBuffer is what one read of the socket takes: a small report with its
-// header in one go. Larger bodies bypass the buffer.
-const readBuffer = 512
+// What one read takes: small messages with their headers in one go. Larger
+// bodies bypass the buffer. TLS and WebSockets have a buffer of their own, so
+// that reading from them is cheap.
+const (
+	readBuffer  = 512
+	plainBuffer = 4 << 10
+)
+
+func bufferFor(conn net.Conn) int {
+	if _, plain := conn.(*net.TCPConn); plain {
+		return plainBuffer
+	}
+	return readBuffer
+}
 
 // mostSkipped is the largest message that is read only to be left out.
 const mostSkipped = 16 << 20
@@ -49,7 +62,7 @@ func readFrame(in *bufio.Reader) (frame, error) {
 
 // cutOff is the error of an end in the middle of a packet.
 func cutOff(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
@@ -68,7 +81,7 @@ type reader struct {
 // is judged by its header, before anything is allocated for it.
 func (l *Link) read() {
 	defer close(l.done)
-	r := reader{Link: l, in: bufio.NewReaderSize(l.conn, readBuffer), filters: max(1, len(l.o.Subscribe))}
+	r := reader{Link: l, in: bufio.NewReaderSize(l.conn, bufferFor(l.conn)), filters: max(1, len(l.o.Subscribe))}
 	for {
 		f, err := readFrame(r.in)
 		if err == nil {
