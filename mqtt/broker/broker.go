@@ -1,12 +1,11 @@
 package broker
 
 import (
-	"encoding/binary"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -64,8 +63,8 @@ type Broker struct {
 	topics [stripes]sync.Mutex // Publish: compare and replace is one step per topic
 
 	retained retained
-	live     atomic.Int64 // connections that the library serves
 	subs     atomic.Pointer[[]*subscription]
+	members  atomic.Pointer[[]*conn] // of sessions
 	subsMu   sync.Mutex
 
 	mu        sync.Mutex
@@ -78,7 +77,6 @@ type Broker struct {
 
 	stopping chan struct{}
 	wg       sync.WaitGroup // accept loops and connections
-	numbers  atomic.Uint64
 	refusals limiter
 
 	dropped, takeovers, refused, denied, panics atomic.Uint64
@@ -106,6 +104,11 @@ func newBroker(o Options, g guards) (*Broker, error) {
 	if err := b.server.AddHook(&hook{b: b}, nil); err != nil {
 		return nil, fault.New(fault.Internal, "add the broker's hook: %w", err)
 	}
+	if g.fanout {
+		if err := b.server.Subscribe("#", 1, b.fromLibrary); err != nil {
+			return nil, fault.New(fault.Internal, "listen to the library: %w", err)
+		}
+	}
 	return b, nil
 }
 
@@ -113,7 +116,9 @@ func newBroker(o Options, g guards) (*Broker, error) {
 func settings(o Options, g guards) *mochi.Options {
 	c := mochi.NewDefaultServerCapabilities()
 	c.MaximumClients = int64(o.MaxClients)
-	c.MaximumClientWritesPending = int32(o.Pending)
+	if g.fanout {
+		c.MaximumClientWritesPending = 1 // the library queues nothing
+	}
 	c.MaximumInflight = 1024
 	c.ReceiveMaximum = 64
 	c.SharedSubAvailable = 0
@@ -150,6 +155,25 @@ func settings(o Options, g guards) *mochi.Options {
 // Publish sends to all subscribers at QoS 0 and, if retain, replaces the
 // retained value; an unchanged one is not sent again. It waits for nobody.
 func (b *Broker) Publish(topic string, payload []byte, retain bool) error {
+	err := b.publish(topic, payload, retain)
+	b.flush()
+	return err
+}
+
+// PublishAll publishes messages in order, so that each client gets them in one
+// piece. It does what it can and joins the errors.
+func (b *Broker) PublishAll(messages []mqtt.Message) error {
+	var errs []error
+	for i := range messages {
+		if err := b.publish(messages[i].Topic, messages[i].Payload, messages[i].Retain); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	b.flush()
+	return errors.Join(errs...)
+}
+
+func (b *Broker) publish(topic string, payload []byte, retain bool) error {
 	if err := checkPublish(topic, payload); err != nil {
 		return err
 	}
@@ -165,13 +189,14 @@ func (b *Broker) Publish(topic string, payload []byte, retain bool) error {
 	return b.route(topic, payload, true)
 }
 
-// route sends to subscribers, if anybody can be one. A client that comes now is
-// counted before it subscribes, and then finds the value that was retained before.
+// route sends to subscribers. A client that comes now is a member before it
+// subscribes, and then finds the value that was retained before.
 func (b *Broker) route(topic string, payload []byte, retain bool) error {
-	if b.guards.replay && b.live.Load() == 0 {
-		return nil
+	if !b.guards.fanout {
+		return b.inject(topic, payload, retain)
 	}
-	return b.inject(topic, payload, retain)
+	b.fanOut(&delivery{topic: topic, payload: payload, retain: retain})
+	return nil
 }
 
 func checkPublish(topic string, payload []byte) error {
@@ -265,32 +290,14 @@ func (b *Broker) Deliver(client, topic string, payload []byte) error {
 	if c == nil {
 		return fault.New(fault.NotFound, "client %.64q is not connected", client)
 	}
-	if !subscribed(c.client, topic) {
+	m, ok := c.matches(topic, nil)
+	if !ok {
 		return fault.New(fault.NotFound, "client %.64q did not subscribe to %.64q", client, topic)
 	}
-	p := make([]byte, 0, 2+len(topic)+len(payload))
-	p = binary.BigEndian.AppendUint16(p, uint16(len(topic)))
-	p = append(append(p, topic...), payload...)
-	return b.inject(c.private, p, false)
+	c.put(&delivery{topic: topic, payload: payload}, m)
+	c.out.flush()
+	return nil
 }
-
-func subscribed(cl *mochi.Client, topic string) bool {
-	for filter := range cl.State.Subscriptions.GetAll() {
-		if mqtt.Match(filter, topic) {
-			return true
-		}
-	}
-	return false
-}
-
-// private starts topics of our own. No client can name them: a NUL is malformed
-// in MQTT. No wildcard matches them: they start with '$'.
-const private = "$\x00"
-
-// privateTopic is where a single client is reached in the order of its queue.
-func privateTopic(number uint64) string { return private + strconv.FormatUint(number, 36) }
-
-func isPrivate(topic string) bool { return strings.HasPrefix(topic, private) }
 
 // Sessions are the clients that are connected now, by client id.
 func (b *Broker) Sessions() []Session {

@@ -45,7 +45,7 @@ func TestNew_names_the_option_that_does_not_fit(t *testing.T) {
 		"Listeners":      {Listeners: []Listener{{Network: "udp"}}},
 		"MaxPacket":      {MaxPacket: -1},
 		"MaxClients":     {MaxClients: -5},
-		"Pending":        {Pending: 2 << 20},
+		"Backlog":        {Backlog: 2 << 30},
 		"RetainedTopics": {RetainedTopics: -1},
 		"MaxQoS":         {MaxQoS: &three},
 	} {
@@ -291,7 +291,7 @@ func TestBroker_Deliver_needs_a_subscriber(t *testing.T) {
 }
 
 func TestBroker_a_client_that_lags_is_cut_off_and_complete_afterwards(t *testing.T) {
-	r := start(t, func(o *Options) { o.Pending = 64 })
+	r := start(t, func(o *Options) { o.Backlog = 1 << 20 })
 	stall(t, r, login("slow"), 0)
 	fast := r.join(login("fast"))
 	fast.Subscribe("v/#")

@@ -3,7 +3,9 @@ package broker
 import (
 	"bufio"
 	"io"
+	"log/slog"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,12 +19,11 @@ const (
 	// that the peer can read it instead of a reset.
 	lingerTime  = 300 * time.Millisecond
 	lingerBytes = 64 << 10
-	// corkSize is how much is collected into one write while retained messages are replayed.
-	corkSize = 16 << 10
 )
 
-// conn is a client's connection as the library sees it. It bounds each write,
-// closes on the first failed one, and keeps what we know of the client.
+// conn is a client's connection as the library sees it. What the library writes
+// goes to the outbox, which waits for nobody; pump writes it, bounds each write and
+// closes on the first failed one. It also keeps what we know of the client.
 type conn struct {
 	net.Conn          // plain, TLS or WebSocket
 	raw      net.Conn // the socket below
@@ -33,33 +34,30 @@ type conn struct {
 	split    bool // guard of T13: deadlines of the two directions are apart
 
 	ending   atomic.Bool // end was called
-	draining atomic.Bool // our DISCONNECT is out: nothing more is read
+	draining atomic.Bool // our DISCONNECT is queued: nothing more is read
 	linger   atomic.Bool
 	closing  sync.Once
 	done     chan struct{} // closed when the library has let go of the client
 	turn     uint64        // in which order that happened; written before done is closed
-	drained  chan struct{} // closed when all that was queued before stop is written
-	once     sync.Once     // guards drained
+	pumped   chan struct{} // closed when pump has ended
+	log      *slog.Logger
 
-	corked bool // both under the client's mutex
-	cork   []byte
-
-	hold    sync.Mutex // taken while a SUBSCRIBE is processed
-	holding bool       // by the client's goroutine
+	out    *outbox
+	direct bool // the library's own queue is used instead: only without the guard
+	wild   wildFilters
 
 	// The login; written on the client's goroutine before it is known to others.
 	client      *mochi.Client
 	grant       Grant
 	since       time.Time
-	private     string // the topic that reaches this client alone
 	established bool
 	release     func() // gives the place before login back; may be called twice
 	unlock      func() // frees the client id; may be called twice
 	emptyWill   bool
 	retainWill  bool
 	replays     []replay // between a SUBSCRIBE and its end
-	shadows     map[string]struct{}
 
+	total           *atomic.Uint64 // the broker's count of dropped messages
 	dropped, denied atomic.Uint64
 	reported        atomic.Int64 // when a refused write was last logged, unix seconds
 }
@@ -102,31 +100,39 @@ func (c *conn) oversized(limit int) bool {
 	return true
 }
 
-// Write sends p within the time limit, else closes: a client that was sent half
-// a packet is lost, and one that does not read must not hold up its own mutex.
+// Write queues whole packets of the library. A client with too much waiting is
+// closed: it must not hold up its own mutex.
 func (c *conn) Write(p []byte) (int, error) {
-	if !c.corked {
+	if c.direct {
 		return c.send(p)
 	}
-	c.cork = append(c.cork, p...)
-	if len(c.cork) < corkSize {
-		return len(p), nil
-	}
-	if err := c.flush(); err != nil {
-		return 0, err
+	if !c.out.add(p) {
+		c.abort()
+		return 0, net.ErrClosed
 	}
 	return len(p), nil
 }
 
-func (c *conn) flush() error {
-	if len(c.cork) == 0 {
-		return nil
+// pump writes what is queued until the connection is over. It closes on the first
+// error: a client that was sent half a packet is lost.
+func (c *conn) pump() {
+	defer close(c.pumped)
+	for {
+		p := c.out.next()
+		if p == nil {
+			return
+		}
+		for part := range slices.Chunk(p, writeSize) {
+			if _, err := c.send(part); err != nil {
+				c.abort()
+				return
+			}
+		}
+		c.out.written(p)
 	}
-	_, err := c.send(c.cork)
-	c.cork = c.cork[:0]
-	return err
 }
 
+// send writes within the time limit, else closes.
 func (c *conn) send(p []byte) (int, error) {
 	if !c.split {
 		return c.Conn.Write(p)
@@ -156,6 +162,7 @@ func (c *conn) SetDeadline(t time.Time) error {
 func (c *conn) Close() error {
 	var err error
 	c.closing.Do(func() {
+		c.out.settle(lingerTime)
 		if c.linger.Load() {
 			c.lingerOn()
 		}
@@ -178,10 +185,8 @@ func (c *conn) lingerOn() {
 func (c *conn) abort() {
 	c.linger.Store(false)
 	_ = c.raw.Close()
+	c.out.end()
 }
-
-// settle closes drained, once.
-func (c *conn) settle() { c.once.Do(func() { close(c.drained) }) }
 
 // session is the connection in plain values.
 func (c *conn) session() Session {

@@ -21,13 +21,13 @@ type guards struct {
 	bind      bool // T19: a client id belongs to one user
 	quiet     bool // T21: no statistics topics
 	bounded   bool // T22: stopping has a limit
-	flush     bool // T23: an oversized packet leaves nothing behind in the buffer
+	fanout    bool // T2, T14, T15, T23, T25: messages go out by way of our own queues, which are bounded by bytes
 }
 
 func allGuards() guards {
 	return guards{
 		recover: true, qos0: true, stop: true, lock: true, will: true, keepalive: true, ack: true, dollar: true,
 		deadline: true, size: true, keep: true, split: true, replay: true, expiry: true, alias: true, bind: true,
-		quiet: true, bounded: true, flush: true,
+		quiet: true, bounded: true, fanout: true,
 	}
 }

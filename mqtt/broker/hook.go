@@ -1,7 +1,6 @@
 package broker
 
 import (
-	"encoding/binary"
 	"math"
 	"strings"
 
@@ -13,8 +12,9 @@ import (
 
 const (
 	// refusedTopic stands in for a topic that nobody may write to, where the
-	// library would forget to acknowledge.
-	refusedTopic = private + "refused"
+	// library would forget to acknowledge. No client can name it: a NUL is
+	// malformed in MQTT. Nothing that starts with '$' goes to anybody.
+	refusedTopic = "$\x00refused"
 	// maxKeepalive is the largest whose half more still fits 16 bits.
 	maxKeepalive = 43690
 	// maxLevels bounds the depth of a client's topics and filters.
@@ -40,8 +40,8 @@ func (h *hook) ID() string { return "printwire" }
 func (h *hook) Provides(method byte) bool {
 	switch method {
 	case mochi.OnConnect, mochi.OnConnectAuthenticate, mochi.OnACLCheck, mochi.OnSessionEstablish, mochi.OnSessionEstablished,
-		mochi.OnPacketRead, mochi.OnPacketEncode, mochi.OnPacketProcessed, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnUnsubscribed, mochi.OnPublish,
-		mochi.OnPublishDropped, mochi.OnWill, mochi.OnWillSent, mochi.OnClientExpired:
+		mochi.OnPacketRead, mochi.OnPacketEncode, mochi.OnPacketProcessed, mochi.OnSubscribe, mochi.OnSubscribed, mochi.OnUnsubscribe, mochi.OnPublish,
+		mochi.OnWill, mochi.OnWillSent, mochi.OnClientExpired:
 		return true
 	}
 	return false
@@ -121,10 +121,7 @@ func (h *hook) OnACLCheck(cl *mochi.Client, topic string, write bool) bool {
 	if write {
 		return h.b.guards.ack || c.grant.Write(topic)
 	}
-	if topic[0] == '$' { // we have no system topics and no shared subscriptions
-		return topic == c.private
-	}
-	return c.grant.Read(topic)
+	return topic[0] != '$' && c.grant.Read(topic) // we have no system topics and no shared subscriptions
 }
 
 // OnSessionEstablish makes way for the new client of an id.
@@ -141,7 +138,7 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 		return pk
 	}
 	if h.b.guards.replay {
-		c.holdWrites()
+		c.out.hold()
 	}
 	c.replays = nil
 	wildcards, seen := 0, make(map[string]bool, len(pk.Filters))
@@ -187,21 +184,34 @@ func (h *hook) OnSubscribed(cl *mochi.Client, pk packets.Packet, codes []byte) {
 	c.replays = kept
 	for i, sub := range pk.Filters {
 		if i < len(codes) && codes[i] < packets.ErrUnspecifiedError.Code {
-			h.b.castShadow(c, sub)
+			h.b.subscribed(c, sub)
 		}
 	}
 	h.b.snapshot(c)
 }
 
-// OnUnsubscribed keeps the shadows in line.
-func (h *hook) OnUnsubscribed(cl *mochi.Client, pk packets.Packet) {
+// subscribed notes a subscription for fanOut, and takes it from the library's tree.
+func (b *Broker) subscribed(c *conn, sub packets.Subscription) {
+	if b.guards.fanout {
+		c.wild.put(sub)
+		b.server.Topics.Unsubscribe(sub.Filter, c.client.ID)
+	}
+}
+
+// OnUnsubscribe puts the subscriptions back that there are, or the library would
+// answer that there are none.
+func (h *hook) OnUnsubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 	c := connOf(cl)
-	if c == nil || cl.Closed() { // the end of a session: leave drops them
-		return
+	if c == nil || !h.b.guards.fanout {
+		return pk
 	}
-	for _, sub := range pk.Filters {
-		h.b.liftShadow(c, sub.Filter)
+	for _, f := range pk.Filters {
+		if sub, ok := cl.State.Subscriptions.Get(f.Filter); ok {
+			c.wild.remove(f.Filter)
+			h.b.server.Topics.Subscribe(cl.ID, sub)
+		}
 	}
+	return pk
 }
 
 // OnPacketProcessed replays retained messages after the SUBACK.
@@ -235,23 +245,6 @@ func (h *hook) OnPublish(cl *mochi.Client, pk packets.Packet) (packets.Packet, e
 	}
 	h.b.dispatch(c, pk)
 	return pk, nil
-}
-
-// OnPublishDropped counts what a slow client lost. If that was a retained value
-// the client is cut off: it gets them all when it returns, and would show a
-// stale one otherwise.
-func (h *hook) OnPublishDropped(cl *mochi.Client, pk packets.Packet) {
-	h.b.dropped.Add(1)
-	c := connOf(cl)
-	if c == nil {
-		return
-	}
-	if c.dropped.Add(1) == 1 {
-		h.b.log.Warn("client is too slow and loses messages", "client", cl.ID, "user", c.grant.Name, "cut_off", pk.FixedHeader.Retain)
-	}
-	if pk.FixedHeader.Retain && h.b.guards.replay {
-		c.abort()
-	}
 }
 
 // OnWill retains a will, or takes the flag from it if its user has no room left.
@@ -291,17 +284,9 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 		return pk
 	}
 	switch pk.FixedHeader.Type {
-	case packets.Publish:
-		if !pk.SessionPresent {
-			c.awaitTurn()
-		}
-		if isPrivate(pk.TopicName) {
-			pk = unwrap(c, pk)
-		}
-		if h.b.guards.flush && pk.Mods.MaxSize > 0 && oversized(pk) {
-			// Dropping it would leave earlier packets in the library's buffer until
-			// the next write, so write the smallest thing there is.
-			return packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingresp}, ProtocolVersion: pk.ProtocolVersion}
+	case packets.Publish: // between the library's notice of a subscription and ours
+		if h.b.guards.fanout {
+			pk.FixedHeader.Type = packets.Reserved // is not written
 		}
 	case packets.Connack:
 		return h.connack(cl, c, pk)
@@ -319,23 +304,6 @@ func (h *hook) OnPacketEncode(cl *mochi.Client, pk packets.Packet) packets.Packe
 			c.draining.Store(true)
 		}
 	}
-	return pk
-}
-
-// unwrap restores the topic and payload of Deliver. An empty message is the mark
-// of stop: all that was queued before it is written.
-func unwrap(c *conn, pk packets.Packet) packets.Packet {
-	if len(pk.Payload) < 2 {
-		c.settle()
-		pk.FixedHeader.Type = packets.Reserved // is not written
-		return pk
-	}
-	n := int(binary.BigEndian.Uint16(pk.Payload))
-	if len(pk.Payload) < 2+n {
-		pk.FixedHeader.Type = packets.Reserved
-		return pk
-	}
-	pk.TopicName, pk.Payload = string(pk.Payload[2:2+n]), pk.Payload[2+n:]
 	return pk
 }
 
@@ -359,14 +327,4 @@ func (h *hook) connack(cl *mochi.Client, c *conn, pk packets.Packet) packets.Pac
 		pk.FixedHeader.Type = packets.Reserved
 	}
 	return pk
-}
-
-// oversized tells whether a publish exceeds what the client takes.
-func oversized(pk packets.Packet) bool {
-	const slack = 1 << 10 // header and properties, generously
-	if len(pk.TopicName)+len(pk.Payload)+slack < int(pk.Mods.MaxSize) {
-		return false
-	}
-	var n counter
-	return n.publish(pk) > int(pk.Mods.MaxSize)
 }

@@ -202,7 +202,8 @@ func (b *Broker) admit(raw net.Conn) (release func()) {
 func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 	c := &conn{
 		Conn: raw, raw: raw, listener: name, timeout: b.opt.WriteTimeout, split: b.guards.split,
-		done: make(chan struct{}), drained: make(chan struct{}), release: release, unlock: func() {},
+		done: make(chan struct{}), pumped: make(chan struct{}), release: release, unlock: func() {},
+		out: newOutbox(max(b.opt.Backlog, 2*b.opt.MaxPacket)), direct: !b.guards.fanout, total: &b.dropped, log: b.log,
 	}
 	if !b.track(c) {
 		_ = raw.Close()
@@ -211,7 +212,6 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 	}
 	defer b.untrack(c)
 	defer func() {
-		c.resumeWrites()
 		b.leave(c)
 		c.turn = b.ended.Add(1)
 		close(c.done)
@@ -236,13 +236,16 @@ func (b *Broker) serve(raw net.Conn, l Listener, name string, release func()) {
 		}
 		c.Conn, c.replies = ws, true
 	}
+	go c.pump() // owner: serve; abort ends it, waited for below
+	defer func() {
+		c.abort()
+		<-c.pumped
+	}()
 	c.in = bufio.NewReaderSize(c.Conn, 64) // only to look ahead; larger reads go past it
 	if b.guards.size && c.oversized(min(b.opt.MaxPacket, defaultPacket)) {
 		_ = c.Close()
 		return
 	}
-	b.live.Add(1)
-	defer b.live.Add(-1)
 	err := b.server.EstablishConnection(name, c)
 	b.log.Debug("connection ended", "remote", raw.RemoteAddr().String(), "error", err)
 }
@@ -326,18 +329,9 @@ func (b *Broker) stop() {
 
 // drain waits until what was published before is written to the clients.
 func (b *Broker) drain(live []*conn, most time.Duration) {
+	limit := time.Now().Add(most)
 	for _, c := range live {
-		_ = b.inject(c.private, nil, false)
-	}
-	t := time.NewTimer(most)
-	defer t.Stop()
-	for _, c := range live {
-		select {
-		case <-c.drained:
-		case <-c.done:
-		case <-t.C:
-			return
-		}
+		c.out.settle(time.Until(limit))
 	}
 }
 

@@ -82,9 +82,9 @@ type Options struct {
 	// publish at QoS 1 is never acknowledged, which is how some devices behave.
 	// Subscribers are always granted QoS 0.
 	MaxQoS *byte
-	// Pending is how many messages may wait for one client (8192). Each takes
-	// 8 bytes of memory per client even while it is empty.
-	Pending int
+	// Backlog is how many bytes may wait for one client (16 MiB, and at least two
+	// packets of the largest size). A client with more loses messages, or is cut off.
+	Backlog int
 
 	// ConnectTimeout bounds the time from accept to a complete CONNECT (8 s).
 	ConnectTimeout time.Duration
@@ -123,7 +123,7 @@ func (o Options) withDefaults() Options {
 		field *int
 		value int
 	}{
-		{&o.MaxPacket, defaultPacket}, {&o.MaxClients, 256}, {&o.PerAddress, 16}, {&o.Pending, 8192},
+		{&o.MaxPacket, defaultPacket}, {&o.MaxClients, 256}, {&o.PerAddress, 16}, {&o.Backlog, 16 << 20},
 		{&o.RetainedTopics, 2000}, {&o.RetainedBytes, 8 << 20},
 	} {
 		if *d.field == 0 {
@@ -162,7 +162,7 @@ func (o Options) check() error {
 		value, max int
 	}{
 		{"MaxPacket", o.MaxPacket, 256 << 20}, {"MaxClients", o.MaxClients, math.MaxInt32}, {"PerAddress", o.PerAddress, math.MaxInt32},
-		{"Pending", o.Pending, 1 << 20}, {"RetainedTopics", o.RetainedTopics, math.MaxInt32}, {"RetainedBytes", o.RetainedBytes, math.MaxInt32},
+		{"Backlog", o.Backlog, 1 << 30}, {"RetainedTopics", o.RetainedTopics, math.MaxInt32}, {"RetainedBytes", o.RetainedBytes, math.MaxInt32},
 	} {
 		if f.value < 1 || f.value > f.max {
 			return fault.New(fault.Invalid, "is %d, expected 1 to %d", f.value, f.max).At(f.name)

@@ -9,37 +9,14 @@ import (
 
 // A client that subscribes gets the SUBACK, then the retained messages as they
 // were when its subscription began, then everything since, in order. For that
-// the library's write loop for the client is held up while its SUBSCRIBE is
-// processed. The messages are written on the client's own goroutine: none is lost
-// to a full queue, and nobody else waits for a slow reader.
+// its outbox keeps messages back while its SUBSCRIBE is processed. The client's own
+// goroutine fills in what is retained: it alone waits for a slow reader.
 
 // replay is one filter of a SUBSCRIBE and what is retained for it.
 type replay struct {
 	at   int // which filter
 	sub  packets.Subscription
 	held []held
-}
-
-// holdWrites keeps the write loop from sending messages until resumeWrites; both
-// are called on the client's goroutine.
-func (c *conn) holdWrites() {
-	if !c.holding {
-		c.holding = true
-		c.hold.Lock()
-	}
-}
-
-func (c *conn) resumeWrites() {
-	if c.holding {
-		c.holding = false
-		c.hold.Unlock()
-	}
-}
-
-// awaitTurn is called by the write loop before each message.
-func (c *conn) awaitTurn() {
-	c.hold.Lock()
-	defer c.hold.Unlock() // only the wait matters
 }
 
 // snapshot reads what is retained for the filters of c, or what became of it
@@ -56,48 +33,37 @@ func (b *Broker) snapshot(c *conn) {
 
 // replay sends what the snapshots hold.
 func (b *Broker) replay(c *conn) {
-	defer c.resumeWrites()
+	defer c.out.resume()
+	version := c.client.Properties.ProtocolVersion
 	for _, r := range c.replays {
-		if len(r.held) > 1 {
-			c.setCork(true)
+		var ids []int
+		if r.sub.Identifier > 0 {
+			ids = []int{r.sub.Identifier}
 		}
 		for _, h := range r.held {
-			if err := c.client.WritePacket(h.packet(r.sub, b.opt.Now())); err != nil && c.client.Closed() {
+			d := h.delivery(b.opt.Now())
+			if !c.out.replay(c.largest(), func(dst []byte) []byte { return appendMessage(dst, version, &d, true, ids) }) {
 				break
 			}
-		}
-		if len(r.held) > 1 {
-			c.setCork(false)
 		}
 	}
 	c.replays = nil
 }
 
-func (h held) packet(sub packets.Subscription, now time.Time) packets.Packet {
-	pk := packets.Packet{
-		FixedHeader: packets.FixedHeader{Type: packets.Publish, Retain: true},
-		TopicName:   h.topic, Payload: h.payload,
-		SessionPresent: true, // means nothing in a PUBLISH: tells OnPacketEncode that it is ours
+// delivery is the value as a message.
+func (h held) delivery(now time.Time) delivery {
+	d := delivery{topic: h.topic, payload: h.payload}
+	if h.by == nil {
+		return d
 	}
-	if h.by != nil && h.by.props != nil {
-		pk.Properties = *h.by.props
+	d.props = h.by.props
+	if h.by.expiry > 0 { // tells what is left
+		props := packets.Properties{}
+		if d.props != nil {
+			props = *d.props
+		}
+		props.MessageExpiryInterval = uint32(max(h.by.expiry-now.Unix(), 1))
+		d.props = &props
 	}
-	if h.by != nil && h.by.expiry > 0 { // the library tells what is left by its own clock
-		pk.Expiry = time.Now().Unix() + max(h.by.expiry-now.Unix(), 1)
-	}
-	if sub.Identifier > 0 {
-		pk.Properties.SubscriptionIdentifier = []int{sub.Identifier}
-	}
-	return pk
-}
-
-// setCork starts or ends the collecting of small writes into large ones.
-func (c *conn) setCork(on bool) {
-	c.client.Lock()
-	defer c.client.Unlock()
-	c.corked = on
-	if !on {
-		_ = c.flush() // after an error the connection is closed
-		c.cork = nil
-	}
+	return d
 }

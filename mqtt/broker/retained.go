@@ -121,13 +121,7 @@ func (r *retained) keep(topic string, v value) bool {
 
 // keepPacket retains a client's message as keep does.
 func (r *retained) keepPacket(user, client string, pk packets.Packet) bool {
-	by := &publisher{user: user, client: client}
-	if p := pk.Properties; p.PayloadFormatFlag || p.ContentType != "" || p.ResponseTopic != "" || len(p.CorrelationData) > 0 || len(p.User) > 0 {
-		by.props = &packets.Properties{
-			PayloadFormat: p.PayloadFormat, PayloadFormatFlag: p.PayloadFormatFlag, ContentType: p.ContentType,
-			ResponseTopic: p.ResponseTopic, CorrelationData: p.CorrelationData, User: p.User,
-		}
-	}
+	by := &publisher{user: user, client: client, props: passedOn(&pk.Properties, false)}
 	if n := pk.Properties.MessageExpiryInterval; n > 0 {
 		by.expiry = r.now().Unix() + int64(n)
 	}

@@ -1,8 +1,8 @@
 package broker
 
 import (
-	"bytes"
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -144,9 +144,8 @@ func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 	timer := time.AfterFunc(most, c.abort) // owner: this call; stopped below
 	if cl.Properties.ProtocolVersion == 5 {
 		_ = b.server.DisconnectClient(cl, code)
-	} else if peace { // writes what the library still has in its buffer
-		_ = cl.WritePacket(packets.Packet{FixedHeader: packets.FixedHeader{Type: packets.Pingresp}})
 	}
+	c.out.settle(most)
 	if timer.Stop() && peace {
 		c.draining.Store(true)
 		c.linger.Store(true)
@@ -160,11 +159,12 @@ func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 // enter makes a client known: it can be listed, reached and kicked.
 func (b *Broker) enter(c *conn) {
 	c.since = b.opt.Now()
-	c.private = privateTopic(b.numbers.Add(1))
-	b.castShadows(c)
-	b.server.Topics.Subscribe(c.client.ID, packets.Subscription{Filter: c.private})
+	for _, sub := range c.client.State.Subscriptions.GetAll() { // of a session that is resumed
+		b.subscribed(c, sub)
+	}
 	b.mu.Lock()
 	b.sessions[c.client.ID] = c
+	b.recount()
 	b.mu.Unlock()
 	c.established = true
 	c.release()
@@ -174,6 +174,12 @@ func (b *Broker) enter(c *conn) {
 	c.unlock()
 }
 
+// recount makes the list of those who may be sent messages; mu is held.
+func (b *Broker) recount() {
+	list := slices.Collect(maps.Values(b.sessions))
+	b.members.Store(&list)
+}
+
 // leave is the end of a connection: nothing of it stays but a session to be kept.
 func (b *Broker) leave(c *conn) {
 	cl := c.client
@@ -181,11 +187,10 @@ func (b *Broker) leave(c *conn) {
 		return
 	}
 	if c.established {
-		b.server.Topics.Unsubscribe(c.private, cl.ID)
-		b.dropShadows(c)
 		b.mu.Lock()
 		if b.sessions[cl.ID] == c {
 			delete(b.sessions, cl.ID)
+			b.recount()
 		}
 		b.mu.Unlock()
 		if b.opt.OnSession != nil {
@@ -260,16 +265,6 @@ func (b *Broker) deny(c *conn, topic, why string) {
 		return
 	}
 	b.log.Warn("publish refused", "client", clip(c.client.ID), "user", c.grant.Name, "topic", clip(topic), "reason", why, "total", n)
-}
-
-// counter is a sink that knows how long a packet is.
-type counter struct{ buf bytes.Buffer }
-
-func (n *counter) publish(pk packets.Packet) int {
-	if err := pk.PublishEncode(&n.buf); err != nil {
-		return 0
-	}
-	return n.buf.Len()
 }
 
 // limiter lets one event pass in a while and counts the others.

@@ -121,7 +121,7 @@ func TestTrap_T1_a_packet_that_panics(t *testing.T) {
 func TestTrap_T2_one_stalled_subscriber_stops_all(t *testing.T) {
 	t.Parallel()
 	slow := func(o *Options) { o.WriteTimeout = time.Minute }
-	trap(t, slow, func(g *guards) { g.qos0 = false }, func(t *testing.T, r *rig) string {
+	trap(t, slow, func(g *guards) { g.qos0, g.fanout = false, false }, func(t *testing.T, r *rig) string {
 		stall(t, r, login("stalled"), 1)
 		done := make(chan struct{})
 		good := r.join(login("good"))
@@ -129,6 +129,10 @@ func TestTrap_T2_one_stalled_subscriber_stops_all(t *testing.T) {
 		go func() { // owner: the test; waits, or the broker's end frees it
 			defer close(done)
 			for range 200 {
+				if r.guards.fanout {
+					_ = r.Publish("flood", []byte("x"), false)
+					continue
+				}
 				_ = r.server.Publish("flood", []byte("x"), false, 1)
 			}
 		}()
@@ -144,7 +148,7 @@ func TestTrap_T2_one_stalled_subscriber_stops_all(t *testing.T) {
 func TestTrap_T3_take_over_of_a_stalled_client(t *testing.T) {
 	t.Parallel()
 	slow := func(o *Options) { o.WriteTimeout = 3 * time.Second }
-	trap(t, slow, func(g *guards) { g.stop = false }, func(t *testing.T, r *rig) string {
+	trap(t, slow, func(g *guards) { g.stop, g.fanout = false, false }, func(t *testing.T, r *rig) string {
 		stall(t, r, login5("same"), 0)
 		p := r.dial()
 		begun := time.Now()

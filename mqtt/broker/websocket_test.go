@@ -63,20 +63,24 @@ func TestWebsocket_frames(t *testing.T) {
 	r := start(t, nil)
 	connect := m.Connect(login("ws")).Bytes()
 	p, b, _ := shake(t, r, opening+"Sec-WebSocket-Protocol: foo, mqtt\r\n\r\n")
-	p.SendBytes(m.Frame(0x02, connect[:5]))       // a message in pieces
-	p.SendBytes(m.Frame(0x89, []byte("hello")))   // with a ping between
-	p.SendBytes(m.Frame(0x00, nil))               // and an empty piece
-	p.SendBytes(m.Frame(0x80, connect[5:]))       //
-	p.SendBytes(m.Frame(0x8a, []byte("unasked"))) // a pong
-	p.SendBytes(m.Frame(0x82, []byte{0xc0, 0, 0xc0}))
-	p.SendBytes(m.Frame(0x82, []byte{0})) // a packet over two messages
-	want := [][]byte{{0x8a, 5, 'h', 'e', 'l', 'l', 'o'}, {0x82, 4, 0x20, 2, 0, 0}, {0x82, 2, 0xd0, 0}, {0x82, 2, 0xd0, 0}}
-	for _, w := range want {
+	p.SendBytes(m.Frame(0x02, connect[:5]))     // a message in pieces
+	p.SendBytes(m.Frame(0x89, []byte("hello"))) // with a ping between
+	p.SendBytes(m.Frame(0x00, nil))             // and an empty piece
+	p.SendBytes(m.Frame(0x80, connect[5:]))     //
+	expect := func(w ...byte) {
+		t.Helper()
 		got := make([]byte, len(w))
 		if _, err := io.ReadFull(b, got); err != nil || !bytes.Equal(got, w) {
 			t.Fatalf("got %x, %v, want %x", got, err, w)
 		}
 	}
+	expect(0x8a, 5, 'h', 'e', 'l', 'l', 'o')
+	expect(0x82, 4, 0x20, 2, 0, 0)
+	p.SendBytes(m.Frame(0x8a, []byte("unasked"))) // a pong
+	p.SendBytes(m.Frame(0x82, []byte{0xc0, 0, 0xc0}))
+	expect(0x82, 2, 0xd0, 0)
+	p.SendBytes(m.Frame(0x82, []byte{0})) // a packet over two messages
+	expect(0x82, 2, 0xd0, 0)
 	p.SendBytes(m.Frame(0x88, []byte{3, 232}))
 	if got, _ := io.ReadAll(b); !bytes.Equal(got, []byte{0x88, 2, 3, 232}) {
 		t.Errorf("got %x, want the close answered", got)
