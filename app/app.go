@@ -80,7 +80,7 @@ type App struct {
 	cutStreams func(key string)
 
 	socket net.Listener
-	web    net.Listener
+	doors  []*door
 	again  chan struct{}
 }
 
@@ -113,7 +113,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 			err = errors.Join(err, a.store.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openPrinters, a.openDiscovery, a.openAPI} {
+	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openPrinters, a.openDiscovery, a.openAPI, a.openDoors} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

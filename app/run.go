@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
-	"net/http"
 	"strings"
 	"time"
 
@@ -20,12 +18,9 @@ const (
 	closeLimit = 1500 * time.Millisecond
 )
 
-// webRetry is how long to wait before a taken HTTP port is tried again.
-const webRetry = 10 * time.Second
-
 // Ready is where the program listens, once it does. An address is "" for what is off.
 type Ready struct {
-	HTTP, MQTT string
+	HTTP, HTTPS, MQTT string
 }
 
 // Run opens the listeners, starts the parts, calls ready, and runs until ctx
@@ -112,13 +107,10 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	if a.provide {
 		parts.start("offer to Home Assistant", a.offer)
 	}
-	a.web, err = net.Listen("tcp", a.settings.HTTP.Listen)
-	if err != nil {
-		a.log.Error("the HTTP port cannot be opened; the rest goes on, and it is tried again",
-			"address", a.settings.HTTP.Listen, "error", err, "again_in", webRetry,
-			"hint", "stop what has it, or choose another address with --http or http.listen")
+	for _, d := range a.doors {
+		d.open(a.log)
+		parts.start(d.name, func(ctx context.Context) error { return d.serve(ctx, a.log, a.server()) })
 	}
-	parts.start("http", a.serve)
 	return nil
 }
 
@@ -139,47 +131,17 @@ func (a *App) portAdvice(err error) error {
 	return taken.WithHint("stop it, choose another address with %s, or set mqtt.mode: external to use it", name)
 }
 
-// serve answers HTTP. A port that is taken is tried again until it is free:
-// printers and MQTT do not depend on it.
-func (a *App) serve(ctx context.Context) error {
-	listener := a.web
-	for listener == nil {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(webRetry):
-		}
-		if l, err := net.Listen("tcp", a.settings.HTTP.Listen); err == nil {
-			a.log.Info("the HTTP port is open now", "address", l.Addr().String())
-			listener = l
-		}
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	server := a.server()
-	stopped := make(chan struct{})
-	go func() { // owner: serve waits on stopped
-		defer close(stopped)
-		<-ctx.Done()
-		grace, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-		defer cancel()
-		if server.Shutdown(grace) != nil {
-			_ = server.Close()
-		}
-	}()
-	err := server.Serve(listener)
-	cancel()
-	<-stopped
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
-	}
-	return err
-}
-
 func (a *App) addresses() Ready {
 	var r Ready
-	if a.web != nil {
-		r.HTTP = a.web.Addr().String()
+	for _, d := range a.doors {
+		if d.listener == nil {
+			continue
+		}
+		if d.tls != nil {
+			r.HTTPS = d.listener.Addr().String()
+			continue
+		}
+		r.HTTP = d.listener.Addr().String()
 	}
 	if a.brokers.embedded != nil {
 		r.MQTT = a.brokers.embedded.Addr(0).String()

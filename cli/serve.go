@@ -35,7 +35,7 @@ func (c serveCmd) Run(ctx context.Context, env Env) error {
 		return o, err
 	}
 	return run(ctx, load, func(a *app.App, r app.Ready) error {
-		o.Log.Info("ready", "version", env.Version, "http", r.HTTP, "mqtt", r.MQTT, "data", o.Data, "printers", len(a.Printers()))
+		o.Log.Info("ready", "version", env.Version, "http", r.HTTP, "https", r.HTTPS, "mqtt", r.MQTT, "data", o.Data, "printers", len(a.Printers()))
 		return nil
 	})
 }

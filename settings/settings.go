@@ -4,6 +4,8 @@
 package settings
 
 import (
+	"strings"
+
 	"github.com/printwire/printwire/secret"
 )
 
@@ -12,19 +14,37 @@ import (
 // does not exist for the reader.
 type Settings struct {
 	HTTP          HTTP          `set:"http" doc:"The REST API and the web pages."`
+	Keys          Keys          `set:"keys" doc:"What keys of the REST API may be."`
 	MQTT          MQTT          `set:"mqtt" doc:"The broker, or the way to one."`
 	Printers      []Printer     `set:"printers" doc:"The printers that are managed here."`
 	HomeAssistant HomeAssistant `set:"homeassistant" doc:"How printers are announced to Home Assistant."`
+	Archive       Archive       `set:"archive" doc:"The record of prints."`
 	Milestones    []int         `set:"milestones" doc:"The percentages at which print_progress is told."`
 	Log           Log           `set:"log" doc:"The program's log."`
 }
 
 // HTTP is the REST API and the web pages.
 type HTTP struct {
-	Listen    string   `set:"listen" doc:"The address and port of the REST API."`
-	TLSListen string   `set:"tls_listen" doc:"Reserved for HTTPS."`
-	Hosts     []string `set:"hosts" doc:"Further host names under which the API may be called."`
-	QueryKey  string   `set:"query_key" doc:"Whether ?apikey= is taken: private (from private addresses), always or never."`
+	Listen      string   `set:"listen" doc:"The address and port of the REST API."`
+	TLSListen   string   `set:"tls_listen" doc:"The address and port of the REST API over HTTPS, beside listen; off when left out."`
+	Certificate string   `set:"certificate" doc:"The certificate for HTTPS in PEM form, or a file with it; without one, one is made. A changed file is read again."`
+	Key         PEM      `set:"key" doc:"The key of the certificate for HTTPS in PEM form, or a file with it."`
+	PublicURL   string   `set:"public_url" doc:"Where clients reach the API, such as https://printwire.example.org; OAuth needs it."`
+	Hosts       []string `set:"hosts" doc:"Further host names under which the API may be called."`
+	CORSOrigins []string `set:"cors_origins" doc:"Origins whose pages may call the API from a browser, such as https://panel.example.org; none when left out."`
+	QueryKey    string   `set:"query_key" doc:"Whether ?apikey= is taken: private (from private addresses), always or never."`
+}
+
+// Keys is what keys of the API may be.
+type Keys struct {
+	AllowAdminKeys bool `set:"allow_admin_keys" doc:"Whether keys and OAuth may be given admin, settings:write and the other rights of an administrator."`
+	OwnerLimit     int  `set:"owner_limit" doc:"How many requests a minute all keys of one owner may make together."`
+}
+
+// Archive is how much of the record of prints is kept.
+type Archive struct {
+	Records int `set:"records" doc:"How many prints are kept at most; older ones go, and stay counted in the statistics."`
+	Days    int `set:"days" doc:"For how many days a print is kept; 0 is for ever."`
 }
 
 // MQTT is the broker, or the way to one.
@@ -88,15 +108,22 @@ type Log struct {
 func Default() Settings {
 	return Settings{
 		HTTP:          HTTP{Listen: ":8000", QueryKey: "private"},
+		Keys:          Keys{OwnerLimit: 1000},
 		MQTT:          MQTT{Mode: "auto", Listen: ":1883", MaxPacket: 256 << 10},
 		HomeAssistant: HomeAssistant{DiscoveryPrefix: "homeassistant"},
+		Archive:       Archive{Records: 100_000},
 		Milestones:    []int{25, 50, 75},
 		Log:           Log{Level: "info", Format: "text"},
 	}
 }
 
-// fill sets what a list's entry has when it does not say.
+// fill sets what a list's entry has when it does not say, and gives URLs one
+// spelling.
 func (s *Settings) fill() {
+	s.HTTP.PublicURL = strings.ToLower(strings.TrimSuffix(s.HTTP.PublicURL, "/"))
+	for i, origin := range s.HTTP.CORSOrigins {
+		s.HTTP.CORSOrigins[i] = strings.ToLower(origin)
+	}
 	for i := range s.Printers {
 		p := &s.Printers[i]
 		if p.Family == "" {

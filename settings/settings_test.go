@@ -207,7 +207,23 @@ func TestParse_Refuses(t *testing.T) {
 		{"an empty entry", "printers: [ null ]", "printers[0]: must not be empty"},
 		{"a fraction", "mqtt: { max_packet: 1.5 }", "mqtt.max_packet: must be a whole number"},
 		{"a huge number", "mqtt: { max_packet: 99999999999999999999 }", "mqtt.max_packet: must be a whole number"},
-		{"HTTPS, which is reserved", "http: { tls_listen: ':8443' }", "http.tls_listen: is reserved"},
+		{"HTTPS without a port", "http: { tls_listen: '8443' }", "http.tls_listen: must be an address and a port"},
+		{"HTTPS and HTTP at one port", "http: { listen: ':8443', tls_listen: ':8443' }", "http.tls_listen: must be another port"},
+		{"a certificate without its key", "http: { certificate: /ssl/fullchain.pem }", "http.key: must be set"},
+		{"a key without its certificate", "http: { key: /ssl/privkey.pem }", "http.certificate: must be set"},
+		{"a public URL without a scheme", "http: { public_url: printwire.example.org }", "http.public_url: must be a URL"},
+		{"a public URL of another kind", "http: { public_url: 'ftp://printwire.example.org' }", "http.public_url: must be a URL"},
+		{"a public URL with a path", "http: { public_url: 'https://example.org/printwire' }", "http.public_url: must be a URL without a path"},
+		{"a public URL with a question", "http: { public_url: 'https://example.org?' }", "http.public_url: must be a URL without a path"},
+		{"a public URL with a login", "http: { public_url: 'https://me:canary@example.org' }", "http.public_url: must not have a login"},
+		{"a public URL with an odd host", "http: { public_url: 'https://a_b!c' }", "http.public_url: the host must be"},
+		{"every origin", "http: { cors_origins: ['*'] }", "http.cors_origins[0]: must be one origin"},
+		{"origins by a pattern", "http: { cors_origins: ['https://a.example', 'https://*.example'] }", "http.cors_origins[1]: must be one origin"},
+		{"the origin of files", "http: { cors_origins: ['null'] }", "http.cors_origins[0]: must be an origin"},
+		{"an origin with a path", "http: { cors_origins: ['https://a.example/'] }", "http.cors_origins[0]: must be an origin without a path"},
+		{"an owner who may nothing", "keys: { owner_limit: 0 }", "keys.owner_limit: must be 1"},
+		{"an archive without records", "archive: { records: 0 }", "archive.records: must be 1"},
+		{"an archive of the future", "archive: { days: -1 }", "archive.days: must be 0"},
 		{"a listen address without port", "http: { listen: '8000' }", "http.listen: must be an address and a port"},
 		{"a port out of range", "http: { listen: ':99999' }", "http.listen: the port must be"},
 		{"TLS without a certificate", "mqtt: { tls_listen: ':8883' }", "mqtt.certificate: must be set"},
@@ -364,14 +380,14 @@ func TestFields_EverySettingIsNamedAndDocumented(t *testing.T) {
 		seen[f.Path] = true
 	}
 	for _, path := range []string{
-		"http.listen", "http.tls_listen", "mqtt.mode", "mqtt.listen", "mqtt.tls_listen", "mqtt.ws_listen", "mqtt.users[].name", "mqtt.users[].password",
+		"http.listen", "http.tls_listen", "http.public_url", "keys.allow_admin_keys", "archive.days", "mqtt.mode", "mqtt.listen", "mqtt.tls_listen", "mqtt.ws_listen", "mqtt.users[].name", "mqtt.users[].password",
 		"mqtt.users[].topics", "mqtt.max_packet", "mqtt.external.ca", "printers[].access_code", "printers[].roots", "homeassistant.discovery_prefix", "log.level", "milestones",
 	} {
 		if !seen[path] {
 			t.Errorf("there is no setting %s", path)
 		}
 	}
-	if n := reflect.TypeFor[settings.Settings]().NumField(); n != 6 {
+	if n := reflect.TypeFor[settings.Settings]().NumField(); n != 8 {
 		t.Errorf("there are %d groups; describe a new one in the test", n)
 	}
 }

@@ -29,6 +29,8 @@ type checker struct {
 func validate(s Settings, o Options) Problems {
 	c := &checker{options: o}
 	c.http(s.HTTP)
+	c.keys(s.Keys)
+	c.archive(s.Archive)
 	c.mqtt(s.MQTT)
 	c.users(s.MQTT.Users)
 	c.external(s.MQTT)
@@ -83,19 +85,6 @@ func (c *checker) label(field, value string, most int) {
 	case strings.ContainsFunc(value, unicode.IsControl):
 		c.add(field, "must not have control characters")
 	}
-}
-
-func (c *checker) http(h HTTP) {
-	c.listen("http.listen", h.Listen)
-	if h.TLSListen != "" {
-		c.add("http.tls_listen", "is reserved and cannot be set yet; put a reverse proxy in front")
-	}
-	for i, host := range h.Hosts {
-		if !isHost(host) {
-			c.add(fmt.Sprintf("http.hosts[%d]", i), "must be a host name without port")
-		}
-	}
-	c.word("http.query_key", h.QueryKey, "private", "always", "never")
 }
 
 func (c *checker) mqtt(m MQTT) {

@@ -1,0 +1,31 @@
+package settings_test
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/printwire/printwire/settings"
+)
+
+func TestParse_URLsGetOneSpelling(t *testing.T) {
+	s, err := settings.Parse([]byte("http: { public_url: 'https://Printwire.example.org:8443/', cors_origins: ['HTTPS://Panel.example.org', 'http://[fd00::1]:3000'] }"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.HTTP.PublicURL != "https://printwire.example.org:8443" {
+		t.Errorf("the public URL is %s", s.HTTP.PublicURL)
+	}
+	if want := []string{"https://panel.example.org", "http://[fd00::1]:3000"}; !slices.Equal(s.HTTP.CORSOrigins, want) {
+		t.Errorf("origins are %v, want %v", s.HTTP.CORSOrigins, want)
+	}
+}
+
+func TestDefault_IsShut(t *testing.T) {
+	s := settings.Default()
+	if s.HTTP.TLSListen != "" || len(s.HTTP.CORSOrigins) != 0 || s.HTTP.PublicURL != "" || s.Keys.AllowAdminKeys {
+		t.Errorf("something is open that nobody asked for: %+v %+v", s.HTTP, s.Keys)
+	}
+	if s.Keys.OwnerLimit != 1000 || s.Archive.Records != 100_000 || s.Archive.Days != 0 {
+		t.Errorf("limits are %+v, %+v", s.Keys, s.Archive)
+	}
+}
