@@ -34,16 +34,17 @@ func law() map[string][]string {
 		"storage": {"printer", "journal", "auth", "archive"},
 		"addon":   {"settings", "hass"},
 
-		"archive":             {"printer", "journal"},
-		"bridge":              {"printer", "journal"},
-		"discovery":           {"printer", "journal", "mqtt"},
-		"printer/bambu":       {"printer", "mqtt", "mqtt/client", "printer/bambu/ftps"},
-		"printer/simulator":   {"mqtt", "mqtt/broker", "printer/simulator/ftpserver"},
-		"printer/printertest": {"printer"},
-		"auth/oauth":          {"auth"},
-		"mqtt/broker":         {"mqtt"},
-		"mqtt/client":         {"mqtt"},
-		"mqtt/mqtttest":       {"mqtt"},
+		"archive":               {"printer", "journal"},
+		"bridge":                {"printer", "journal"},
+		"discovery":             {"printer", "journal", "mqtt"},
+		"printer/bambu":         {"printer", "mqtt", "mqtt/client", "printer/bambu/ftps", "printer/bambu/jobfile"},
+		"printer/bambu/jobfile": {"printer", "printer/bambu/ftps"},
+		"printer/simulator":     {"mqtt", "mqtt/broker", "printer/simulator/ftpserver"},
+		"printer/printertest":   {"printer"},
+		"auth/oauth":            {"auth"},
+		"mqtt/broker":           {"mqtt"},
+		"mqtt/client":           {"mqtt"},
+		"mqtt/mqtttest":         {"mqtt"},
 
 		"hass": {}, "auth": {}, "settings": {}, "printer": {}, "mqtt": {}, "journal": {}, "filecache": {},
 		"printer/bambu/ftps": {}, "printer/simulator/ftpserver": {}, "httpapi/certificate": {},
@@ -53,7 +54,7 @@ func law() map[string][]string {
 
 // inTests may be imported by every _test.go file, beside the package's own row.
 func inTests() []string {
-	return []string{"printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
+	return []string{"filecache", "printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
 }
 
 // testHelpers are packages that only _test.go files may import.

@@ -32,6 +32,8 @@ type Capabilities struct {
 	PromptSound, Speed, SkipObjects bool
 	// Tool: the tool head can be changed.
 	Tool bool
+	// Files: what is printed can be read from the printer's storage.
+	Files bool
 
 	NozzleRange, BedRange, ChamberRange Range
 }

@@ -30,6 +30,7 @@ const (
 	CmdAirDuct    CommandName = "air_duct"
 	CmdSound      CommandName = "prompt_sound"
 	CmdTrust      CommandName = "trust_certificate"
+	CmdSkip       CommandName = "skip_objects"
 )
 
 // Command asks a printer to do something. Which fields count is said by the
@@ -51,6 +52,8 @@ type Command struct {
 	Word string
 	// Hours is how long to dry; 0 takes the filament's own value or 8.
 	Hours int
+	// Objects are the ids of objects that are left out from now on.
+	Objects []int
 	// Origin says on whose behalf, for the log ("homeassistant", "api:<key id>", "cli").
 	Origin string
 }
@@ -90,6 +93,7 @@ func Commands() []CommandRow {
 		{Name: CmdStopDrying, Label: "Stop drying", Moves: true, Check: checkDryer},
 		{Name: CmdAirDuct, Label: "Air duct", Moves: true, Check: checkAirDuct},
 		{Name: CmdSound, Label: "Prompt sound", Moves: true, Check: checkSound},
+		{Name: CmdSkip, Label: "Skip objects", Moves: true, In: []Activity{Printing, Paused}, Check: checkObjects},
 		{Name: CmdTrust, Label: "Trust the new certificate", NoLink: true},
 	}
 }
@@ -226,6 +230,35 @@ func checkAirDuct(s State, c Command) error {
 func checkSound(s State, _ Command) error {
 	if !s.Caps.PromptSound {
 		return unsupported("a prompt sound")
+	}
+	return nil
+}
+
+// checkObjects wants objects of the plate that are still printed, and that one
+// at least remains: without any the print would have to be stopped.
+func checkObjects(s State, c Command) error {
+	if !s.Caps.SkipObjects {
+		return unsupported("a way to leave out objects")
+	}
+	if len(c.Objects) == 0 || len(c.Objects) > MaxObjects {
+		return fault.New(fault.Invalid, "must name 1 to %d objects", MaxObjects).At("objects")
+	}
+	gone := map[int]bool{}
+	for _, id := range s.Job.SkippedObjects {
+		gone[id] = true
+	}
+	for _, id := range c.Objects {
+		known := slices.ContainsFunc(s.Job.Plan.Objects, func(o Object) bool { return o.ID == id })
+		switch {
+		case s.Job.Plan.Known() && !known || id < 0:
+			return fault.New(fault.Invalid, "there is no object %d on this plate", id).At("objects")
+		case gone[id]:
+			return fault.New(fault.Conflict, "object %d is left out already", id).At("objects")
+		}
+		gone[id] = true
+	}
+	if n := len(s.Job.Plan.Objects); n > 0 && len(gone) >= n {
+		return fault.New(fault.Conflict, "at least one object must remain; stop the print instead").At("objects")
 	}
 	return nil
 }

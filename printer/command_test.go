@@ -16,7 +16,7 @@ func able(a printer.Activity) printer.State {
 		Caps: printer.Capabilities{
 			Nozzles: 2, Control: printer.Some(true), ChamberHeater: true, ChamberLight: true, SecondLight: true,
 			PartFan: true, AuxFan: true, ChamberFan: true, SecondAuxFan: true, AirDuct: true, Changer: true,
-			PromptSound: true, Speed: true,
+			PromptSound: true, Speed: true, SkipObjects: true,
 			NozzleRange: printer.Range{Max: 300}, BedRange: printer.Range{Max: 110}, ChamberRange: printer.Range{Max: 65},
 		},
 		Units: []printer.Unit{
@@ -38,6 +38,7 @@ func fitting() map[printer.CommandName]printer.Command {
 		printer.CmdAirDuct: {Word: "heating"},
 
 		printer.CmdStopDrying: {Unit: 128},
+		printer.CmdSkip:       {Objects: []int{17}},
 	}
 }
 
@@ -48,6 +49,7 @@ func TestCheck_EveryCommandInEveryActivity(t *testing.T) {
 		printer.CmdResume: "paused",
 		printer.CmdStop:   "preparing printing paused",
 		printer.CmdSpeed:  "preparing printing paused",
+		printer.CmdSkip:   "printing paused",
 		printer.CmdLoad:   "idle paused finished failed stopped unknown",
 		printer.CmdUnload: "idle paused finished failed stopped unknown",
 	}
@@ -141,6 +143,34 @@ func TestCheck_Values(t *testing.T) {
 	speed := printer.Command{Name: printer.CmdSpeed, Word: "warp"}
 	if err := printer.Check(able(printer.Printing), speed); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "ludicrous") {
 		t.Errorf("an unknown speed gives %v, want the words that there are", err)
+	}
+}
+
+func TestCheck_Objects(t *testing.T) {
+	s := able(printer.Printing)
+	s.Job.SkippedObjects = []int{17}
+	planned := s
+	planned.Job.Plan = printer.Plan{File: "Box.3mf", Objects: []printer.Object{{ID: 17}, {ID: 23}, {ID: 42}}}
+	for _, c := range []struct {
+		name    string
+		state   printer.State
+		objects []int
+		want    string
+	}{
+		{"one of the plate", planned, []int{23}, ""},
+		{"none", planned, nil, "must name"},
+		{"not of the plate", planned, []int{23, 5}, "no object 5"},
+		{"left out before", planned, []int{17}, "already"},
+		{"twice", planned, []int{23, 23}, "already"},
+		{"all that are left", planned, []int{23, 42}, "at least one"},
+		{"who knows", s, []int{5}, ""},
+		{"no id", s, []int{-1}, "no object -1"},
+		{"too many", s, make([]int, printer.MaxObjects+1), "must name"},
+	} {
+		err := printer.Check(c.state, printer.Command{Name: printer.CmdSkip, Objects: c.objects})
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %q", c.name, err, c.want)
+		}
 	}
 }
 

@@ -16,8 +16,10 @@ type Config struct {
 	Family string `json:"family"`
 	Host   string `json:"host"`
 	// Port is 0 for the family's default.
-	Port   int    `json:"port,omitempty"`
-	Serial string `json:"serial"`
+	Port int `json:"port,omitempty"`
+	// FilesPort is that of the printer's file server, 0 for the family's default.
+	FilesPort int    `json:"files_port,omitempty"`
+	Serial    string `json:"serial"`
 	// AccessCode is the printer's secret. It is not part of this type's JSON.
 	AccessCode secret.Text `json:"-"`
 	// Certificate is "pin", "verify", "insecure", or "" for the default.

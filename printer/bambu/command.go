@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -66,6 +67,7 @@ func commandRows() []commandRow {
 		{printer.CmdSound, encodeSound, func(c printer.Command, s printer.State, _ facts) bool {
 			return s.PromptSound == printer.Some(c.On)
 		}},
+		{printer.CmdSkip, encodeSkip, effectSkip},
 	}
 }
 
@@ -228,4 +230,17 @@ func encodeSound(d desired) ([]part, error) {
 // near tells whether a target is what was asked for, in whole degrees.
 func near(target printer.Opt[float64], v float64) bool {
 	return target.Known && math.Abs(target.Value-v) < 1
+}
+
+func encodeSkip(d desired) ([]part, error) {
+	return []part{{"print", "skip_objects", body{"obj_list": d.Objects}}}, nil
+}
+
+func effectSkip(c printer.Command, s printer.State, _ facts) bool {
+	for _, id := range c.Objects {
+		if !slices.Contains(s.Job.SkippedObjects, id) {
+			return false
+		}
+	}
+	return true
 }

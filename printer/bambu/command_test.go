@@ -88,6 +88,7 @@ func TestCommands_Encoding(t *testing.T) {
 		{"dry as asked", ams, facts{}, printer.Command{Name: printer.CmdDry, Unit: 128, Value: 60, Hours: 4}, []string{`{"print":{"ams_id":128,"close_power_conflict":false,"command":"ams_filament_drying","cooling_temp":45,"duration":4,"filament":"PA","humidity":0,"mode":1,"rotate_tray":false,"temp":60}}`}},
 		{"stop drying", ams, facts{}, printer.Command{Name: printer.CmdStopDrying, Unit: 128}, []string{`{"print":{"ams_id":128,"close_power_conflict":false,"command":"ams_filament_drying","cooling_temp":0,"duration":0,"filament":"","humidity":0,"mode":0,"rotate_tray":false,"temp":0}}`}},
 		{"air duct", h2d, facts{}, printer.Command{Name: printer.CmdAirDuct, Word: "heating"}, []string{`{"print":{"command":"set_airduct","modeId":1,"submode":-1}}`}},
+		{"skip objects", a1, facts{}, printer.Command{Name: printer.CmdSkip, Objects: []int{17, 23}}, []string{`{"print":{"command":"skip_objects","obj_list":[17,23]}}`}},
 		{"prompt sound", a1, facts{}, printer.Command{Name: printer.CmdSound, On: true}, []string{`{"print":{"command":"print_option","sound_enable":true}}`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

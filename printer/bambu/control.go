@@ -33,6 +33,7 @@ func (s *session) order(o *order, now time.Time) {
 			refuse(err)
 			return
 		}
+		s.files.lookAgain()
 	}
 	parts, err := row.encode(desired{Command: o.command, state: s.state, facts: s.facts})
 	if err != nil {
@@ -92,6 +93,7 @@ func (s *session) trust(now time.Time) error {
 
 // acknowledged takes an answer, to us or to another client.
 func (s *session) acknowledged(a ack, now time.Time) {
+	s.sentFile(a)
 	if a.Top == "print" && a.succeeded() && (a.Command == "stop" || a.Command == "pause") {
 		s.step(func(l life) (life, bool) { return s.cycle.asked(l, a.Command, s.facts, now), false })
 		s.show(now)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/printer/bambu/jobfile"
 )
 
 // Family is the name of this family in printer.Config.
@@ -32,6 +33,11 @@ type Options struct {
 	// Grace is how long a FAILED without an explanation may wait for one; 0 is 8 s.
 	Grace time.Duration
 
+	// Files and Pictures keep what is read from the printer's storage, and the
+	// pictures of plates; Parse reads a sliced file. Without any of them nothing is read.
+	Files, Pictures jobfile.Cache
+	Parse           jobfile.Parse
+
 	// dial opens a link; nil is the real one. Tests put their own here.
 	dial dialFunc
 }
@@ -47,6 +53,8 @@ type Driver struct {
 	dial   dialFunc
 	// pause is how long to wait after so many attempts in vain.
 	pause func(attempts int) time.Duration
+
+	files planReader
 
 	// mu guards desk, which is where Do meets Run; nil while Run does not run.
 	mu   sync.Mutex
@@ -66,6 +74,8 @@ func New(o Options) (*Driver, error) {
 		return nil, fault.New(fault.Invalid, "must be the printer's address").At("host")
 	case c.Port < 0 || c.Port > 65535:
 		return nil, fault.New(fault.Invalid, "must be 1 to 65535, got %d", c.Port).At("port")
+	case c.FilesPort < 0 || c.FilesPort > 65535:
+		return nil, fault.New(fault.Invalid, "must be 1 to 65535, got %d", c.FilesPort).At("files_port")
 	case !serialShape.MatchString(c.Serial):
 		return nil, fault.New(fault.Invalid, "must be the printer's serial number in capitals, got %.50q", c.Serial).At("serial")
 	case c.AccessCode == "":
@@ -83,6 +93,7 @@ func New(o Options) (*Driver, error) {
 		roots: roots, dial: o.dial, pause: retryPause,
 	}
 	d.defaults()
+	d.files = fileReader(o, d.log)
 	return d, nil
 }
 

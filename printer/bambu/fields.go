@@ -7,7 +7,7 @@ func fields() map[string]*member {
 		// The job and its state.
 		"gcode_state", "mc_percent", "percent", "mc_remaining_time", "remain_time", "layer_num",
 		"total_layer_num", "gcode_file", "subtask_name", "print_type", "job_id", "task_id", "subtask_id",
-		"plate_idx", "stg_cur", "print_error", "fail_reason", "err", "ap_err", "spd_lvl", "spd_mag",
+		"gcode_file_prepare_percent", "prepare_per", "plate_idx", "stg_cur", "print_error", "fail_reason", "err", "ap_err", "spd_lvl", "spd_mag",
 		// Temperatures, tools and fans.
 		"nozzle_temper", "nozzle_target_temper", "bed_temper", "bed_target_temper", "chamber_temper",
 		"ctt", "mc_target_cham", "nozzle_diameter", "nozzle_type", "cooling_fan_speed", "big_fan1_speed",
@@ -16,7 +16,7 @@ func fields() map[string]*member {
 		"home_flag", "stat", "fun", "sdcard", "wifi_signal",
 	}
 	objects := []string{"3D", "ams", "device", "info", "ipcam", "net", "upgrade_state", "vt_tray"}
-	arrays := []string{"hms", "lights_report", "s_obj", "vir_slot"}
+	arrays := []string{"hms", "lights_report", "mapping", "s_obj", "vir_slot"}
 	members := make(map[string]*member)
 	for _, name := range scalars {
 		members[name] = &member{name: name}

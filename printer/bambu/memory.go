@@ -23,6 +23,8 @@ type memory struct {
 	Offered string `json:"offered,omitempty"`
 	// Control is what commands taught about the printer's will to obey.
 	Control learned `json:"control"`
+	// ClearFiles: the printer's file server works only without TLS on data connections.
+	ClearFiles bool `json:"clear_files,omitempty"`
 }
 
 // learned is what the answers to commands taught, for one firmware.
@@ -68,7 +70,7 @@ func (m memory) store() printer.Memory {
 		case len(m.Life.Job.SkippedObjects) > 0:
 			m.Life.Job.SkippedObjects = nil
 		default:
-			m = memory{Pin: fingerprint(m.Pin), Offered: fingerprint(m.Offered)}
+			m = memory{Pin: fingerprint(m.Pin), Offered: fingerprint(m.Offered), ClearFiles: m.ClearFiles}
 		}
 	}
 }

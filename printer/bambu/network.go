@@ -145,14 +145,22 @@ func (n *network) retry(now time.Time, after time.Duration) {
 	}
 }
 
+// account is the name under which a printer takes its access code.
+const account = "bblp"
+
+// check decides about certificates with the pin that is trusted now.
+func (d *Driver) check(pin string) *certCheck {
+	return &certCheck{mode: certMode(d.config), serial: d.config.Serial, roots: d.roots, pin: pin, now: d.now}
+}
+
 // connect starts an attempt. The old link is closed first: a printer serves
 // few clients.
 func (s *session) connect(ctx context.Context) {
 	c := s.d.config
-	check := &certCheck{mode: certMode(c), serial: c.Serial, roots: s.d.roots, pin: s.mem.Pin, now: s.d.now}
+	check := s.d.check(s.mem.Pin)
 	t := target{
 		Address: net.JoinHostPort(c.Host, strconv.Itoa(c.Port)), TLS: check.config(),
-		User: "bblp", Password: c.AccessCode, ClientID: "printwire-" + nonce(),
+		User: account, Password: c.AccessCode, ClientID: "printwire-" + nonce(),
 	}
 	ended := make(chan dialled, 1)
 	s.net.dialled = ended

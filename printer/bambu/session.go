@@ -41,6 +41,7 @@ type session struct {
 	spoken bool
 
 	net     network
+	files   files
 	tracker tracker
 	closing sync.WaitGroup
 }
@@ -69,6 +70,7 @@ func newSession(d *Driver, desk *desk, start printer.Start, emit func(printer.Up
 	if p := s.state.Problem; !s.net.online && p.Code != printer.ProblemDeveloperMode {
 		s.net.trouble = p // until it is known again
 	}
+	s.files = newFiles(d.files, start.State)
 	s.tracker = newTracker()
 	return s
 }
@@ -76,7 +78,7 @@ func newSession(d *Driver, desk *desk, start printer.Start, emit func(printer.Up
 // lifeOf is the life that a State without a memory tells of.
 func lifeOf(s printer.State) life {
 	return life{
-		Activity: s.Activity, Job: uncarried(s.Job), Task: s.Job.PrinterJob, Name: s.Job.Name,
+		Activity: s.Activity, Job: unplanned(uncarried(s.Job)), Task: s.Job.PrinterJob, Name: s.Job.Name,
 		Armed: s.Activity == printer.Printing || s.Activity == printer.Paused || s.Job.Over(),
 	}
 }
@@ -85,6 +87,12 @@ func lifeOf(s printer.State) life {
 func uncarried(j printer.Job) printer.Job {
 	j.PeakProgress, j.PeakLayer, j.LeastMinutes = 0, 0, printer.Opt[int]{}
 	j.Tray, j.BedHot, j.BedCooled = printer.Opt[printer.TrayRef]{}, false, false
+	return j
+}
+
+// unplanned is a job without its plan, which is stored with the state.
+func unplanned(j printer.Job) printer.Job {
+	j.Plan = printer.Plan{}
 	return j
 }
 
@@ -108,6 +116,8 @@ func (s *session) run(ctx context.Context) error {
 		case <-s.net.lost():
 			s.drain()
 			s.drop(s.net.link.conn.Err(), s.d.now())
+		case r := <-s.files.running:
+			s.fileRead(r)
 		case <-timer.C:
 		}
 		if ctx.Err() != nil {
@@ -120,6 +130,7 @@ func (s *session) run(ctx context.Context) error {
 // end closes everything and answers everybody who waits.
 func (s *session) end() {
 	s.tracker.abandon(errLost())
+	s.files.end()
 	if s.net.link != nil {
 		s.hangUp()
 	}
@@ -254,9 +265,10 @@ func (s *session) show(now time.Time) {
 	next.Online = s.net.online
 	s.mem.Life = adopt(s.mem.Life, next.Job)
 	next.Activity, next.Job = s.mem.Life.Activity, s.mem.Life.Job
+	next.Job.Plan = s.files.of(next.Job.ID)
 	next.Faults = shown(s.mem.Episodes)
 	s.learnFun()
-	next.Caps.Control = s.control(next)
+	next.Caps.Control, next.Caps.Files = s.control(next), s.files.reader != nil
 	next.DeveloperMode = next.Caps.Control
 	next.Problem = s.problem(next)
 	kept := s.mem.store()

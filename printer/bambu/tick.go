@@ -143,6 +143,7 @@ func (s *session) tick(ctx context.Context, now time.Time) {
 	if n.link == nil && n.dialled == nil && due(n.retryAt, now) {
 		s.connect(ctx)
 	}
+	s.lookAtFile(ctx)
 }
 
 // watch looks after a standing link: silence, greetings, the slow safety net.

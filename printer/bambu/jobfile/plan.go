@@ -1,0 +1,59 @@
+package jobfile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/printwire/printwire/printer"
+)
+
+// Parse reads the plan of a plate, 0 for the only one, and its picture, nil
+// for none, out of a sliced file. fault.Invalid: it is none.
+type Parse func(r io.ReaderAt, size int64, name string, plate int) (printer.Plan, []byte, error)
+
+// read makes the plan out of a file that was fetched.
+func (s *search) read(f *os.File, name string, size int64) (printer.Plan, error) {
+	plate, trays := s.order.Plate, s.order.Trays
+	if s.order.Sent.about(s.order) {
+		if plate == 0 {
+			plate = s.order.Sent.Plate
+		}
+		if len(trays) == 0 {
+			trays = s.order.Sent.Trays
+		}
+	}
+	plan, picture, err := s.options.Parse(f, size, name, plate)
+	if err != nil {
+		return printer.Plan{}, fmt.Errorf("reading %q: %w", name, err)
+	}
+	plan.File = name
+	for i := range plan.Filaments {
+		if slot := plan.Filaments[i].Slot; slot >= 1 && slot <= len(trays) {
+			plan.Filaments[i].Tray = trays[slot-1]
+		}
+	}
+	if len(trays) == 1 && len(plan.Filaments) == 1 { // one filament from one place, whatever its number
+		plan.Filaments[0].Tray = trays[0]
+	}
+	plan.Picture = s.keepPicture(picture)
+	return plan, nil
+}
+
+// keepPicture keeps a picture under a name made of what it shows. Without a
+// place for it the plan is worth having all the same.
+func (s *search) keepPicture(picture []byte) string {
+	if len(picture) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(picture)
+	id := hex.EncodeToString(sum[:8])
+	err := s.options.Pictures.Put(id, func(w io.Writer) error { _, err := w.Write(picture); return err })
+	if err != nil {
+		s.options.Log.Warn("the picture of the job cannot be kept", "error", err)
+		return ""
+	}
+	return id
+}

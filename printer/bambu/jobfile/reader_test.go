@@ -1,0 +1,258 @@
+package jobfile_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"os"
+	"path"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/filecache"
+	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/printer/bambu/jobfile"
+	"github.com/printwire/printwire/printer/simulator"
+	"github.com/printwire/printwire/printer/simulator/ftpserver"
+	"github.com/printwire/printwire/secret"
+)
+
+// disk is a storage in memory; what is not there yet comes with a Stat.
+type disk struct {
+	mu    sync.Mutex
+	files map[string][]byte
+	stat  func(d *disk, name string)
+	asked int
+}
+
+func (d *disk) Stat(name string) (ftpserver.File, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.asked++
+	if d.stat != nil {
+		d.stat(d, name)
+	}
+	if b, ok := d.files[name]; ok {
+		return ftpserver.File{Path: name, Size: int64(len(b)), Time: time.Now()}, true
+	}
+	for f := range d.files {
+		if name == "/" || path.Dir(f) == name {
+			return ftpserver.File{Path: name, Folder: true}, true
+		}
+	}
+	return ftpserver.File{}, false
+}
+
+func (d *disk) List(folder string) []ftpserver.File {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var list []ftpserver.File
+	for name, b := range d.files {
+		if path.Dir(name) == folder {
+			list = append(list, ftpserver.File{Path: name, Size: int64(len(b)), Time: time.Now()})
+		}
+	}
+	return list
+}
+
+func (d *disk) Open(name string) (io.ReadCloser, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return io.NopCloser(bytes.NewReader(d.files[name])), nil
+}
+
+// rig is a printer's file server and a reader of its files. A "sliced file"
+// is any text; the number of its bytes are its grams, and it is its picture.
+type rig struct {
+	disk    *disk
+	server  *ftpserver.Server
+	options jobfile.Options
+}
+
+func start(t *testing.T, q ftpserver.Quirks, files map[string]string) *rig {
+	t.Helper()
+	authority, err := simulator.NewAuthority(time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaf, err := authority.Leaf("00S000000001")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &rig{disk: &disk{files: map[string][]byte{}}}
+	for name, text := range files {
+		r.disk.files[name] = []byte(text)
+	}
+	r.server = ftpserver.New(ftpserver.Options{
+		Certificate: leaf, User: "bblp", Code: func() secret.Text { return "12345678" }, Disk: r.disk, Quirks: q,
+	})
+	if err := r.server.Listen(); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- r.server.Run(ctx) }() // owner: the cleanup below waits
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the server ended with %v", err)
+		}
+	})
+	r.options = jobfile.Options{
+		Address: r.server.Addr().String(), User: "bblp", Password: "12345678", Patience: 300 * time.Millisecond,
+		Files: cache(t), Pictures: cache(t), Parse: parse, Tries: 5, Pause: 5 * time.Millisecond,
+	}
+	return r
+}
+
+func cache(t *testing.T) *filecache.Cache {
+	t.Helper()
+	c, err := filecache.Open(filecache.Options{Folder: t.TempDir(), Cap: 1 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	return c
+}
+
+func parse(r io.ReaderAt, size int64, _ string, plate int) (printer.Plan, []byte, error) {
+	b := make([]byte, size)
+	if _, err := r.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
+		return printer.Plan{}, nil, err
+	}
+	if strings.HasPrefix(string(b), "broken") {
+		return printer.Plan{}, nil, fault.New(fault.Invalid, "it is no sliced file")
+	}
+	return printer.Plan{
+		Grams: printer.Some(float64(size)), Seconds: printer.Some(plate),
+		Filaments: []printer.PlanFilament{{Slot: 1}, {Slot: 3}},
+	}, b, nil
+}
+
+func (r *rig) read(t *testing.T, o jobfile.Order) jobfile.Result {
+	t.Helper()
+	got, err := jobfile.New(r.options).Read(t.Context(), o, access())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got
+}
+
+func access() jobfile.Access { return jobfile.Access{TLS: &tls.Config{InsecureSkipVerify: true}} }
+
+func TestReader_ReadsAJobsFileOnce(t *testing.T) {
+	r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/Box.gcode.3mf": "twelve bytes"})
+	ams := printer.Some(printer.TrayRef{Unit: 0, Slot: 2})
+	o := jobfile.Order{Name: "Box", Trays: []printer.Opt[printer.TrayRef]{{}, {}, ams}, Sent: jobfile.Sent{URL: "ftp://Box.gcode.3mf", Name: "Box", Plate: 2}}
+	for range 2 {
+		p := r.read(t, o).Plan
+		if p.File != "/cache/Box.gcode.3mf" || p.Grams != printer.Some(12.0) || p.Seconds != printer.Some(2) || p.Missing != "" {
+			t.Fatalf("plan %+v", p)
+		}
+		if p.Filaments[0].Tray.Known || p.Filaments[1].Tray != ams {
+			t.Errorf("filaments %+v", p.Filaments)
+		}
+		f, err := r.options.Pictures.Open(p.Picture)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, _ := io.ReadAll(f)
+		_ = f.Close()
+		if string(b) != "twelve bytes" {
+			t.Errorf("picture %q", b)
+		}
+	}
+	if n := r.server.Fetched("/cache/Box.gcode.3mf"); n != 1 {
+		t.Errorf("the file was fetched %d times, want once: it is kept", n)
+	}
+	if n := r.server.Sessions(); n > 1 {
+		t.Errorf("%d sessions are left open", n)
+	}
+}
+
+func TestReader_FindsByCaseAndFolder(t *testing.T) {
+	r := start(t, ftpserver.Quirks{}, map[string]string{"/model/box.3MF": "x"})
+	if p := r.read(t, jobfile.Order{Name: "Box"}).Plan; p.File != "/model/box.3MF" {
+		t.Errorf("plan %+v", p)
+	}
+}
+
+func TestReader_WaitsForAFileThatComesLateAndGrows(t *testing.T) {
+	r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/other": "x"})
+	r.disk.stat = func(d *disk, name string) {
+		if d.asked > 8 && d.asked < 40 && name == "/cache/Box.3mf" {
+			d.files[name] = append(d.files[name], 'x')
+		}
+	}
+	r.options.Tries = 40
+	p := r.read(t, jobfile.Order{Name: "Box"}).Plan
+	r.disk.mu.Lock()
+	defer r.disk.mu.Unlock()
+	if n := len(r.disk.files["/cache/Box.3mf"]); p.Grams != printer.Some(float64(n)) || n < 2 {
+		t.Errorf("plan %+v of a file that stopped at %d bytes", p, n)
+	}
+}
+
+func TestReader_RemembersHowDataConnectionsWork(t *testing.T) {
+	r := start(t, ftpserver.Quirks{HangOnProtected: true}, map[string]string{"/Box.3mf": "x"})
+	got := r.read(t, jobfile.Order{Name: "Box"})
+	if got.Plan.File != "/Box.3mf" || !got.ClearData {
+		t.Errorf("result %+v", got)
+	}
+}
+
+func TestReader_SaysWhyNothingIsKnown(t *testing.T) {
+	inside := jobfile.Sent{URL: "brtc://emmc/Box.3mf", Name: "Box"}
+	for _, c := range []struct {
+		name, want string
+		change     func(r *rig)
+		order      jobfile.Order
+	}{
+		{"no storage", "memory card", nil, jobfile.Order{Name: "Box", Storage: "none"}},
+		{"not there", "not on the printer's storage", nil, jobfile.Order{Name: "Hook"}},
+		{"in its own memory", "Store sent files on external storage", nil, jobfile.Order{Name: "Hook", Sent: jobfile.Sent{URL: "brtc://emmc/Hook.3mf", Name: "Hook"}}},
+		{"in its own memory, and known to be", "Store sent files", nil, jobfile.Order{Name: "Box", Sent: inside, KeepsFiles: printer.Some(false)}},
+		{"wrong code", "access code", func(r *rig) { r.options.Password = "0" }, jobfile.Order{Name: "Box"}},
+		{"no server", "cannot be reached", func(r *rig) { r.options.Address = "127.0.0.1:1" }, jobfile.Order{Name: "Box"}},
+		{"no sliced file", "damaged", nil, jobfile.Order{Name: "Broken"}},
+		{"too large", "too large", func(r *rig) { r.options.Largest = 3 }, jobfile.Order{Name: "Box"}},
+		{"no room", "disk space", func(r *rig) { r.options.Files = full{} }, jobfile.Order{Name: "Box"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/Box.3mf": "good", "/cache/Broken.3mf": "broken"})
+			if c.change != nil {
+				c.change(r)
+			}
+			if p := r.read(t, c.order).Plan; !strings.Contains(p.Missing, c.want) || p.Known() {
+				t.Errorf("plan %+v, want words about %q", p, c.want)
+			}
+		})
+	}
+}
+
+// full is a cache on a full disk.
+type full struct{ jobfile.Cache }
+
+func (full) Open(string) (*os.File, error) {
+	return nil, fault.New(fault.NotFound, "no such file is kept")
+}
+func (full) Put(string, func(io.Writer) error) error { return errors.New("no space left on device") }
+
+func TestReader_EndsWithItsContext(t *testing.T) {
+	r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/other": "x"})
+	r.options.Tries, r.options.Pause = 1000, time.Hour
+	ctx, cancel := context.WithCancel(t.Context())
+	r.disk.stat = func(d *disk, _ string) {
+		if d.asked > 3 {
+			cancel()
+		}
+	}
+	if _, err := jobfile.New(r.options).Read(ctx, jobfile.Order{Name: "Box"}, access()); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
