@@ -85,7 +85,7 @@ func TestCommand_Accepted(t *testing.T) {
 					t.Fatalf("answers %+v", got)
 				}
 				c.want.Origin = "homeassistant"
-				if done := b.printers.commands(); len(done) != 1 || done[0] != c.want {
+				if done := b.printers.commands(); len(done) != 1 || !done[0].Equal(c.want) {
 					t.Errorf("did %+v, want %+v", done, c.want)
 				}
 			}, h2d())

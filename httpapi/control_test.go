@@ -43,7 +43,7 @@ func TestControl_BothSpellings(t *testing.T) {
 			if len(sent) != 1 || !strings.HasPrefix(sent[0].Origin, "api:key_") {
 				t.Fatalf("sent %+v", sent)
 			}
-			if sent[0].Origin = ""; sent[0] != c.want {
+			if sent[0].Origin = ""; !sent[0].Equal(c.want) {
 				t.Errorf("sent %+v, want %+v", sent[0], c.want)
 			}
 		})

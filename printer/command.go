@@ -2,6 +2,7 @@ package printer
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 
 	"github.com/printwire/printwire/fault"
@@ -56,6 +57,15 @@ type Command struct {
 	Objects []int
 	// Origin says on whose behalf, for the log ("homeassistant", "api:<key id>", "cli").
 	Origin string
+}
+
+// Equal tells whether two commands are the same in every field.
+func (c Command) Equal(o Command) bool {
+	if !slices.Equal(c.Objects, o.Objects) {
+		return false
+	}
+	c.Objects, o.Objects = nil, nil
+	return reflect.DeepEqual(c, o)
 }
 
 // CommandRow is what holds for one command. Moves: it is refused by a
