@@ -71,7 +71,7 @@ type units struct {
 
 type unitsKey struct {
 	made     bool
-	list     *node
+	list     *branch
 	bits     bitmaps
 	changes  int
 	estimate bool
@@ -79,26 +79,31 @@ type unitsKey struct {
 	model    string
 }
 
+// rest is the key without what a madeUnit says itself.
+func (k unitsKey) rest() unitsKey {
+	k.list, k.bits = nil, bitmaps{}
+	return k
+}
+
 // madeUnit is one changer with the values that it was made from.
 type madeUnit struct {
-	from *node
+	from *branch
 	bits uint64
-	// rest is the key without what from and bits say.
-	rest unitsKey
 	unit printer.Unit
 }
 
 // filament fills changers, external spools and the tray in use.
 func (d *document) filament(s *printer.State, base printer.State) {
 	ams := d.field("ams")
+	list := ams.at("ams")
 	key := unitsKey{
-		made: true, list: ams.at("ams"), bits: d.bitmaps(ams), changes: d.versions.changes,
+		made: true, list: list.branch(), bits: d.bitmaps(ams), changes: d.versions.changes,
 		estimate: d.homeBit(homeEstimate) == printer.Some(true),
 		nozzles:  max(d.extruders(), base.Caps.Nozzles), model: s.Model,
 	}
-	if key.list != nil {
+	if list != nil {
 		if c := &d.mapped.units; c.key != key {
-			d.remakeUnits(key, base.Units)
+			d.remakeUnits(key, list.items(), base.Units)
 		}
 		s.Units = d.mapped.units.list
 	}
@@ -111,33 +116,34 @@ func (d *document) filament(s *printer.State, base printer.State) {
 }
 
 // remakeUnits makes anew what has changed.
-func (d *document) remakeUnits(key unitsKey, before []printer.Unit) {
+func (d *document) remakeUnits(key unitsKey, list []node, before []printer.Unit) {
 	c := &d.mapped.units
-	bits, rest := key.bits, key
-	rest.list, rest.bits = nil, bitmaps{}
-	var made []madeUnit
-	for _, n := range key.list.items() {
+	bits, made := key.bits, make([]madeUnit, 0, len(list))
+	same := func(m madeUnit, from *branch, own uint64) bool {
+		return m.from == from && m.bits == own && c.key.rest() == key.rest()
+	}
+	for i := range list {
+		n := &list[i]
 		id := n.at("id").integer(0, 254)
 		unitBit, trayBit := bitOf(id.Value)
 		if !id.Known || bits.unitsKnown && unitBit >= 0 && bits.units>>unitBit&1 == 0 {
 			continue
 		}
 		own := bits.of(trayBit)
-		i := slices.IndexFunc(c.made, func(m madeUnit) bool { return m.from == n && m.bits == own && m.rest == rest })
-		if i >= 0 {
+		if i := slices.IndexFunc(c.made, func(m madeUnit) bool { return same(m, n.branch(), own) }); i >= 0 {
 			made = append(made, c.made[i])
 			continue
 		}
 		u := d.unit(n, id.Value, own, key)
 		d.nameUnit(&u, before)
-		made = append(made, madeUnit{from: n, bits: own, rest: rest, unit: u})
+		made = append(made, madeUnit{from: n.branch(), bits: own, unit: u})
 	}
 	slices.SortStableFunc(made, func(a, b madeUnit) int { return a.unit.ID - b.unit.ID })
-	list := make([]printer.Unit, len(made))
+	shown := make([]printer.Unit, len(made))
 	for i, m := range made {
-		list[i] = m.unit
+		shown[i] = m.unit
 	}
-	c.key, c.made, c.list = key, made, list
+	c.key, c.made, c.list = key, made, shown
 }
 
 // Bits that unit takes: four trays' existence, four trays' reading, and
@@ -187,7 +193,7 @@ func (d *document) unit(n *node, id int, bits uint64, key unitsKey) printer.Unit
 	}
 	for _, t := range n.at("tray").items() {
 		if slot := t.at("id").integer(0, slots-1); slot.Known {
-			u.Trays = append(u.Trays, changerTray(t, slot.Value, bits, key.estimate))
+			u.Trays = append(u.Trays, changerTray(&t, slot.Value, bits, key.estimate))
 		}
 	}
 	slices.SortStableFunc(u.Trays, func(a, b printer.Tray) int { return a.Slot - b.Slot })

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"hash/maphash"
 	"unicode/utf8"
 
 	"github.com/printwire/printwire/printer"
@@ -13,10 +14,14 @@ import (
 // goroutine.
 type document struct {
 	parser parser
-	rules  map[string]rule
+	rules  rule
 	dark   rule
-	// members are the fields of a report that somebody reads; nothing else is kept.
-	members map[string]*member
+	// members are the fields of a report that somebody reads, shorter names
+	// first; nothing else is kept. from is where names of a length begin.
+	members []member
+	from    [longestField + 2]uint8
+	// seed is of the sums that members keep.
+	seed maphash.Seed
 	// outline and pending are scratch space.
 	outline outline
 	pending []change
@@ -40,30 +45,56 @@ func (d *document) anew() *document {
 	return next
 }
 
-// member is a field of the report: its value, and the bytes it was last made
-// from, so that the same bytes need no second reading.
+// longestField is the longest name of a field that is read.
+const longestField = 31
+
+// member is a field of the report: its value, and a sum of the bytes it was
+// last made from, so that the same bytes need no second reading.
 type member struct {
 	name  string
-	form  form
-	value *node
-	raw   []byte
-	// whole: raw came in a full report.
-	whole bool
+	value node
+	// sum is 0 for none.
+	sum uint64
 	// round is the report that had it last.
 	round uint64
+	form  form
+	// whole: the bytes came in a full report.
+	whole bool
 }
 
 // change is a new value of a member, made but not yet in force.
 type change struct {
 	to  *member
 	raw []byte
+	sum uint64
 }
 
 func newDocument() *document {
-	d := &document{rules: rules(), dark: darkRule(), members: fields()}
-	d.parser.keys = make(map[string]string)
+	d := &document{rules: rules(), dark: darkRule(), members: fields(), seed: maphash.MakeSeed()}
+	for _, f := range d.members {
+		for n := len(f.name) + 1; n < len(d.from); n++ {
+			d.from[n]++
+		}
+	}
 	return d
 }
+
+// find is the member with a name, or nil.
+func find[T string | []byte](d *document, name T) *member {
+	n := len(name)
+	if n > longestField {
+		return nil
+	}
+	for i := d.from[n]; i < d.from[n+1]; i++ {
+		if f := &d.members[i]; f.name == string(name) {
+			return f
+		}
+	}
+	return nil
+}
+
+// sum is what tells whether bytes are the same as before.
+func (d *document) sum(raw []byte) uint64 { return max(1, maphash.Bytes(d.seed, raw)) }
 
 // apply reads one payload: it merges a report or a list of modules, and gives
 // an acknowledgement back without merging it. An error means that the payload
@@ -77,6 +108,7 @@ func (d *document) apply(payload []byte) (message, error) {
 	if !utf8.Valid(payload) {
 		payload = bytes.ToValidUTF8(payload, []byte("\uFFFD"))
 	}
+	defer d.outline.forget()
 	if err := d.outline.scan(payload); err != nil {
 		if errors.Is(err, errNotJSON) && json.Valid(payload) {
 			err = errShape
@@ -97,15 +129,15 @@ func (d *document) route() (message, error) {
 	o := &d.outline
 	at, misshapen := -1, false
 	for _, key := range tops() {
-		i := last(o.top, key)
-		if i >= 0 && o.top[i].raw[0] == '{' {
+		i := o.last(o.top, key)
+		if i >= 0 && o.raw(o.top[i])[0] == '{' {
 			at = i
 			break
 		}
 		misshapen = misshapen || i >= 0
 	}
 	for i, s := range o.top {
-		if i != at && !json.Valid(s.raw) {
+		if i != at && !json.Valid(o.raw(s)) {
 			return message{}, errNotJSON
 		}
 	}
@@ -115,77 +147,58 @@ func (d *document) route() (message, error) {
 	case at < 0:
 		return message{}, nil
 	}
-	key, body := string(o.top[at].key), o.top[at].raw
-	if o.of != at {
-		fun := lookup(o.top, "fun")
-		var alone outline
-		if err := alone.scan(append(append([]byte(`{"":`), body...), '}')); err != nil {
-			return message{}, err
+	key, body, fun := string(o.name(o.top[at])), o.raw(o.top[at]), o.last(o.top, "fun")
+	if o.of == at {
+		if fun >= 0 && o.last(o.inner, "fun") < 0 {
+			o.beside = append(o.beside, o.top[fun])
 		}
-		return d.read(key, body, alone.inner, fun)
+		return d.read(key, body)
 	}
-	return d.read(key, body, o.inner, lookup(o.top, "fun"))
-}
-
-// last is the index of a key, of several the last; -1 when there is none.
-func last(spans []span, key string) int {
-	for i := len(spans) - 1; i >= 0; i-- {
-		if string(spans[i].key) == key {
-			return i
-		}
+	// Another object came after it: its members are read once more, alone.
+	alone := []byte{'{'}
+	if fun >= 0 {
+		alone = append(append(append(alone, `"fun":`...), o.raw(o.top[fun])...), ',')
 	}
-	return -1
-}
-
-// lookup is the value of a key, or nil.
-func lookup(spans []span, key string) []byte {
-	if i := last(spans, key); i >= 0 {
-		return spans[i].raw
+	alone = append(append(append(alone, `"":`...), body...), '}')
+	if err := o.scan(alone); err != nil {
+		return message{}, err
 	}
-	return nil
-}
-
-// text is a scalar's value as text.
-func text(raw []byte) string {
-	switch {
-	case len(raw) == 0 || !json.Valid(raw) || raw[0] == '{' || raw[0] == '[' || raw[0] == 'n':
-		return ""
-	case raw[0] == '"':
-		return unquoted(raw)
-	default:
-		return string(raw)
+	if fun >= 0 && o.last(o.inner, "fun") < 0 {
+		o.beside = append(o.beside, o.top[0])
 	}
+	return d.read(key, o.raw(o.top[len(o.top)-1]))
 }
 
 // read goes by the top key and the command first, and by the result second: a
 // list of modules carries a result too. Some firmware sends fun beside the
 // report instead of in it.
-func (d *document) read(key string, body []byte, spans []span, fun []byte) (message, error) {
-	command := text(lookup(spans, "command"))
-	answered := lookup(spans, "result") != nil
+func (d *document) read(key string, body []byte) (message, error) {
+	o := &d.outline
+	command := o.text(o.inner, "command")
+	answered := o.last(o.inner, "result") >= 0
 	switch {
 	case key == "print" && (command == "push_status" || command == "" && !answered):
-		if fun != nil && lookup(spans, "fun") == nil {
-			spans = append(spans, span{key: []byte("fun"), raw: fun})
-		}
-		return d.report(spans)
+		o.inner = append(o.inner, o.beside...)
+		return d.report(o.inner)
 	case !json.Valid(body):
 		return message{}, errNotJSON
 	case key == "info" && command == "get_version":
-		return message{Kind: kindVersion, Changed: d.versions.read(lookup(spans, "module"))}, nil
+		return message{Kind: kindVersion, Changed: d.versions.read(o.lookup(o.inner, "module"))}, nil
 	case answered:
-		return message{Kind: kindAck, Ack: answer(key, command, spans, body)}, nil
+		return message{Kind: kindAck, Ack: o.answer(key, command, body)}, nil
 	}
 	return message{}, nil
 }
 
-func answer(top, command string, spans []span, body []byte) ack {
+// answer is the acknowledgement that a message is.
+func (o *outline) answer(top, command string, body []byte) ack {
+	text := func(name string) string { return o.text(o.inner, name) }
 	a := ack{
-		Top: top, Command: command, SequenceID: text(lookup(spans, "sequence_id")),
-		Result: text(lookup(spans, "result")), Reason: text(lookup(spans, "reason")),
+		Top: top, Command: command, SequenceID: text("sequence_id"),
+		Result: text("result"), Reason: text("reason"),
 		Raw: compact(body),
 	}
-	if f, ok := parseNumber(text(lookup(spans, "err_code"))); ok {
+	if f, ok := parseNumber(text("err_code")); ok {
 		a.ErrCode, _ = (&node{isNumber: true, num: f}).bits()
 	}
 	return a
@@ -193,13 +206,15 @@ func answer(top, command string, spans []span, body []byte) ack {
 
 // report merges a report. Everything is read before anything is put in force.
 func (d *document) report(spans []span) (message, error) {
-	m := message{Kind: kindReport, Full: text(lookup(spans, "msg")) == "0"}
+	o := &d.outline
+	m := message{Kind: kindReport, Full: o.text(spans, "msg") == "0"}
 	d.round++
 	d.pending = d.pending[:0]
 	for _, s := range spans {
-		f := d.members[string(s.key)]
+		raw := o.raw(s)
+		f := find(d, o.name(s))
 		if f == nil {
-			if !json.Valid(s.raw) {
+			if !json.Valid(raw) {
 				return message{}, errNotJSON
 			}
 			continue
@@ -208,13 +223,14 @@ func (d *document) report(spans []span) (message, error) {
 			d.forget(f)
 		}
 		f.round = d.round
-		if bytes.Equal(s.raw, f.raw) && (f.whole || !m.Full) {
+		sum := d.sum(raw)
+		if sum == f.sum && (f.whole || !m.Full) {
 			continue
 		}
-		if !json.Valid(s.raw) {
+		if !json.Valid(raw) {
 			return message{}, errNotJSON
 		}
-		d.pending = append(d.pending, change{to: f, raw: s.raw})
+		d.pending = append(d.pending, change{to: f, raw: raw, sum: sum})
 	}
 	d.full = d.full || m.Full
 	m.Changed = d.commit(m.Full)
@@ -240,51 +256,52 @@ func (d *document) forget(f *member) {
 func (d *document) commit(full bool) bool {
 	changed := false
 	for _, c := range d.pending {
-		if c.to == nil {
-			continue
-		}
 		f := c.to
-		f.raw, f.whole = append(f.raw[:0], c.raw...), full
-		n := d.parser.parse(f.raw, f.value)
-		if n == nil || f.form != formNull && n.form != f.form || f.form == formNull && n.sub != nil {
+		if f == nil {
 			continue
 		}
-		if v := d.merge(f, n, full); v != f.value {
+		f.sum, f.whole = c.sum, full
+		n := d.parser.parse(c.raw, f.present())
+		if n.form == formNone || f.form != formNone && n.form != f.form || f.form == formNone && n.sub != nil {
+			continue
+		}
+		if v := d.merge(f, &n, full); v != f.value {
 			f.value, changed = v, true
 		}
 	}
+	clear(d.pending) // they point into the payload
 	return changed
 }
 
-func (d *document) merge(f *member, n *node, full bool) *node {
-	if f != d.members["ams"] {
-		return fold(f.value, n, d.rules[f.name], full)
-	}
-	if dark(f.value, n) {
+func (d *document) merge(f *member, n *node, full bool) node {
+	if f.name == "ams" && dark(f.present(), n) {
 		f.whole = false
-		return fold(f.value, n, d.dark, false)
+		return fold(f.present(), n, d.dark, false)
 	}
-	return fold(f.value, n, d.rules["ams"], full)
+	return fold(f.present(), n, d.rules.of(f.name), full)
 }
 
 // drop forgets what a full report lacked.
 func (d *document) drop() bool {
 	changed := false
-	for _, f := range d.members {
-		if f.value != nil && f.round != d.round {
-			f.value, f.raw, changed = nil, f.raw[:0], true
+	for i := range d.members {
+		if f := &d.members[i]; f.present() != nil && f.round != d.round {
+			f.value, f.sum, changed = node{}, 0, true
 		}
 	}
 	return changed
 }
 
-// field is the value of a field of the report, or nil.
-func (d *document) field(key string) *node {
-	if f := d.members[key]; f != nil {
-		return f.value
+// present is the value, or nil.
+func (f *member) present() *node {
+	if f == nil || f.value.form == formNone {
+		return nil
 	}
-	return nil
+	return &f.value
 }
+
+// field is the value of a field of the report, or nil.
+func (d *document) field(key string) *node { return find(d, key).present() }
 
 // signatureRequired tells whether the printer refuses unsigned commands, as
 // far as it says so itself.

@@ -219,7 +219,8 @@ func TestDocument_invalidText(t *testing.T) {
 func TestDocument_wrongTypesEverywhere(t *testing.T) {
 	wrong := []string{`null`, `true`, `-1`, `1e308`, `1e999`, `""`, `"x"`, `"NaN"`, `"-Inf"`, `[]`, `[null]`, `[[]]`, `{}`,
 		`{"ams":[null,{"id":null},{"id":"0","tray":[7,{"id":{}}]}],"info":{"temp":"1e9"}}`, `[{"id":0},{"id":"0"},{"node":7},{"attr":"x","code":[]}]`}
-	for name := range fields() {
+	for _, f := range fields() {
+		name := f.name
 		for _, w := range wrong {
 			d := newDocument()
 			feed(t, d, report("0", `"gcode_state":"RUNNING","home_flag":256,"nozzle_temper":200,"bed_temper":60`))
@@ -251,8 +252,15 @@ func TestDocument_isBounded(t *testing.T) {
 	if n := d.field("ams").size(); n > maxNodes+maxMembers*2 {
 		t.Errorf("the changers have grown to %d nodes", n)
 	}
-	if n := len(d.parser.keys); n > maxKeys {
-		t.Errorf("%d keys are kept", n)
+	if d.field("ams").at("k3_7") != nil || d.field("ams").path("ams") == nil {
+		t.Error("members that nobody reads are kept")
+	}
+	for i := range 200 {
+		nested := `"tray":` + strings.Repeat(`{"info":{"temp":`, i%20) + strings.Repeat(`{"state":1,"name":[1,2,3]}`, 1) + strings.Repeat(`},"mode":{"id":1}}`, i%20)
+		feed(t, d, report("1", `"device":{"airduct":{`+nested+`},"bed":{`+nested+`}}`))
+	}
+	if n := d.field("device").size(); n > maxNodes+maxMembers*2 {
+		t.Errorf("the device has grown to %d nodes", n)
 	}
 	many := `[` + strings.Repeat(`{"attr":1,"code":65537},`, 5000) + `{}]`
 	feed(t, d, report("1", `"hms":`+many+`,"subtask_name":"x"`))

@@ -1,8 +1,10 @@
 package bambu
 
+import "slices"
+
 // fields are the fields of a report that somebody reads, with the type that
-// they must have. The zero form stands for any scalar.
-func fields() map[string]*member {
+// they must have, shorter names first. No form stands for any scalar.
+func fields() []member {
 	scalars := []string{
 		// The job and its state.
 		"gcode_state", "mc_percent", "percent", "mc_remaining_time", "remain_time", "layer_num",
@@ -17,15 +19,16 @@ func fields() map[string]*member {
 	}
 	objects := []string{"3D", "ams", "device", "info", "ipcam", "net", "upgrade_state", "vt_tray"}
 	arrays := []string{"hms", "lights_report", "mapping", "s_obj", "vir_slot"}
-	members := make(map[string]*member)
+	var members []member
 	for _, name := range scalars {
-		members[name] = &member{name: name}
+		members = append(members, member{name: name})
 	}
 	for _, name := range objects {
-		members[name] = &member{name: name, form: formObject}
+		members = append(members, member{name: name, form: formObject})
 	}
 	for _, name := range arrays {
-		members[name] = &member{name: name, form: formArray}
+		members = append(members, member{name: name, form: formArray})
 	}
-	return members
+	slices.SortFunc(members, func(a, b member) int { return len(a.name) - len(b.name) })
+	return fitted(members)
 }

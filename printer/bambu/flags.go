@@ -166,18 +166,18 @@ func (d *document) camera(s *printer.State) {
 
 // video is the address of the stream with what it was made from.
 type video struct {
-	from    *node
-	ip, url string
+	from, ip, url string
 }
 
 // of drops credentials, and puts in the printer's own address, because the
 // one in the url is wrong at times.
 func (c *video) of(n *node, ip string) string {
-	if c.from == n && c.ip == ip {
+	from := n.string()
+	if c.from == from && c.ip == ip {
 		return c.url
 	}
-	*c = video{from: n, ip: ip}
-	u, err := url.Parse(n.string())
+	*c = video{from: from, ip: ip}
+	u, err := url.Parse(from)
 	if err != nil || u.Scheme != "rtsps" && u.Scheme != "rtsp" || u.Hostname() == "" {
 		return ""
 	}

@@ -11,8 +11,10 @@ import (
 // form is the JSON type of a node.
 type form uint8
 
+// formNone is no value at all.
 const (
-	formNull form = iota
+	formNone form = iota
+	formNull
 	formBool
 	formNumber
 	formString
@@ -25,29 +27,41 @@ const (
 	maxNodes   = 4096
 	maxMembers = 512
 	maxText    = 1024
-	maxKeys    = 2048
 )
 
-// node is one value of the merged document. Nodes are never changed: what did
-// not change keeps its node, so that two equal pointers mean equal values and
-// whatever was made from a node can be kept beside it.
+// node is one value of the merged document. What it holds is never changed,
+// and what did not change is kept: two equal nodes mean equal values, and
+// whatever was made from a branch can be kept beside it.
 type node struct {
-	form form
-	// isNumber: num is what a number, or a string with a number in it, says.
-	isNumber bool
-	num      float64
 	// text is a string's value without control characters, and a number's digits.
 	text string
 	// sub is set for arrays and objects.
 	sub *branch
+	// isNumber: num is what a number, or a string with a number in it, says.
+	num      float64
+	isNumber bool
+	form     form
 }
 
-// branch is what an array or object holds. keys is nil for an array.
+// branch is what an array or object holds. keys is nil for an array. Branches
+// that have the same keys may share them.
 type branch struct {
 	keys []string
-	kids []*node
+	kids []node
 	// size counts the nodes.
 	size int
+	// cut: it had members that nobody reads, which were left out.
+	cut bool
+}
+
+// at is a member, or nil.
+func (b *branch) at(key string) *node {
+	for i, k := range b.keys {
+		if k == key {
+			return &b.kids[i]
+		}
+	}
+	return nil
 }
 
 // at is a member of an object, or nil.
@@ -55,12 +69,7 @@ func (n *node) at(key string) *node {
 	if n == nil || n.form != formObject {
 		return nil
 	}
-	for i, k := range n.sub.keys {
-		if k == key {
-			return n.sub.kids[i]
-		}
-	}
-	return nil
+	return n.sub.at(key)
 }
 
 // path is at for each key in turn.
@@ -72,11 +81,19 @@ func (n *node) path(keys ...string) *node {
 }
 
 // items are an array's elements, or nil.
-func (n *node) items() []*node {
+func (n *node) items() []node {
 	if n == nil || n.form != formArray {
 		return nil
 	}
 	return n.sub.kids
+}
+
+// branch is what an array or object holds, or nil.
+func (n *node) branch() *branch {
+	if n == nil {
+		return nil
+	}
+	return n.sub
 }
 
 func (n *node) size() int {
@@ -87,127 +104,102 @@ func (n *node) size() int {
 }
 
 // parser builds nodes from bytes that json.Valid has passed, and takes over
-// the nodes of old where nothing changed.
+// what old holds where nothing changed.
 type parser struct {
 	b    []byte
 	i    int
 	left int
-	// keys holds one copy of each key for the whole document.
-	keys map[string]string
-	// names and kids are the stacks of the objects and arrays being read.
-	names []string
-	kids  []*node
 }
 
-// parse gives nil for a value beyond the limits.
-func (p *parser) parse(raw []byte, old *node) *node {
+// parse gives no node for a value beyond the limits. old may be nil.
+func (p *parser) parse(raw []byte, old *node) node {
 	p.b, p.i, p.left = raw, 0, maxNodes
-	p.names, p.kids = p.names[:0], p.kids[:0]
-	n := p.value(old)
+	n := p.value(old, nil)
 	p.b = nil
-	if raw[0] == '{' || raw[0] == '[' {
-		clear(p.kids[:cap(p.kids)])
-	}
 	return n
 }
 
-func (p *parser) value(old *node) *node {
+// value reads the value that is next. like are the names that an object most
+// likely has.
+func (p *parser) value(old *node, like []string) node {
 	if p.left--; p.left < 0 {
-		return nil
+		return node{}
 	}
 	p.i = space(p.b, p.i)
 	switch p.b[p.i] {
 	case '{':
-		return p.object(old)
+		return p.object(old, like)
 	case '[':
 		return p.array(old)
 	case '"':
 		return p.string(old)
 	case 't', 'f', 'n':
-		return p.literal(old)
+		return p.literal()
 	default:
 		return p.number(old)
 	}
 }
 
-func (p *parser) object(old *node) *node {
-	if old != nil && old.form != formObject {
-		old = nil
+func (p *parser) object(old *node, like []string) node {
+	d := draft{like: like}
+	if old != nil && old.form == formObject {
+		d = draft{base: old.sub, like: old.sub.keys}
 	}
-	first, name := len(p.kids), len(p.names)
 	p.i = space(p.b, p.i+1)
 	for p.b[p.i] != '}' {
 		end := stringEnd(p.b, p.i)
 		key := p.key(p.b[p.i:end])
 		p.i = space(p.b, end) + 1
-		kid := p.value(p.former(old, key, len(p.kids)-first))
-		if kid == nil || len(p.kids)-first >= maxMembers {
-			return nil
+		if key == "" {
+			d.cut = true
+			p.skip()
+		} else {
+			kid := p.value(d.former(key), nil)
+			if kid.form == formNone || d.n >= maxMembers {
+				return node{}
+			}
+			d.put(key, kid)
 		}
-		p.put(name, first, key, kid)
 		p.next('}')
 	}
 	p.i++
-	n := old
-	if old == nil || !same(old.sub.keys, p.names[name:]) || !same(old.sub.kids, p.kids[first:]) {
-		b := &branch{keys: append([]string{}, p.names[name:]...), kids: append([]*node(nil), p.kids[first:]...)}
-		n = &node{form: formObject, sub: b.measured()}
-	}
-	p.names, p.kids = p.names[:name], p.kids[:first]
-	return n
+	return node{form: formObject, sub: d.branch()}
 }
 
-// put keeps a member; of two with one key the later one counts.
-func (p *parser) put(name, first int, key string, kid *node) {
-	for i, k := range p.names[name:] {
-		if k == key {
-			p.kids[first+i] = kid
-			return
-		}
-	}
-	p.names, p.kids = append(p.names, key), append(p.kids, kid)
-}
-
-// former is the node that a member had; it is most likely at the same place.
-func (p *parser) former(old *node, key string, place int) *node {
-	if old == nil {
-		return nil
-	}
-	if place < len(old.sub.keys) && old.sub.keys[place] == key {
-		return old.sub.kids[place]
-	}
-	return old.at(key)
-}
-
-func (p *parser) array(old *node) *node {
-	var former []*node
+func (p *parser) array(old *node) node {
+	var d draft
 	if old != nil && old.form == formArray {
-		former = old.sub.kids
-	} else {
-		old = nil
+		d.base = old.sub
 	}
-	first := len(p.kids)
+	var like []string
 	p.i = space(p.b, p.i+1)
 	for p.b[p.i] != ']' {
-		var o *node
-		if place := len(p.kids) - first; place < len(former) {
-			o = former[place]
+		var was *node
+		if d.base != nil && d.n < len(d.base.kids) {
+			was = &d.base.kids[d.n]
 		}
-		kid := p.value(o)
-		if kid == nil {
-			return nil
+		kid := p.value(was, like)
+		if kid.form == formNone {
+			return node{}
 		}
-		p.kids = append(p.kids, kid)
+		if kid.form == formObject {
+			like = kid.sub.keys
+		}
+		d.push(kid)
 		p.next(']')
 	}
 	p.i++
-	n := old
-	if old == nil || !same(former, p.kids[first:]) {
-		b := &branch{kids: append([]*node(nil), p.kids[first:]...)}
-		n = &node{form: formArray, sub: b.measured()}
+	return node{form: formArray, sub: d.branch()}
+}
+
+// skip passes over a value that nobody reads.
+func (p *parser) skip() {
+	p.i = space(p.b, p.i)
+	end, err := valueEnd(p.b, p.i, 0)
+	if err != nil {
+		end = len(p.b) // cannot be: it is valid, and its depth was looked at
 	}
-	p.kids = p.kids[:first]
-	return n
+	p.i = end
 }
 
 // next goes to the next member, or to the closing bracket.
@@ -223,30 +215,19 @@ func (p *parser) key(quoted []byte) string {
 	if err != nil {
 		return ""
 	}
-	if k, ok := p.keys[string(raw)]; ok {
-		return k
-	}
-	k := string(raw)
-	if len(p.keys) < maxKeys && len(k) <= maxText {
-		p.keys[k] = k
-	}
-	return k
+	return word(raw)
 }
 
-func (p *parser) string(old *node) *node {
+func (p *parser) string(old *node) node {
 	end := stringEnd(p.b, p.i)
 	quoted := p.b[p.i:end]
 	p.i = end
 	inner := quoted[1 : len(quoted)-1]
 	if old != nil && old.form == formString && string(inner) == old.text && bytes.IndexByte(inner, '\\') < 0 {
-		return old
+		return *old
 	}
-	s := unquoted(quoted)
-	if old != nil && old.form == formString && s == old.text {
-		return old
-	}
-	n := &node{form: formString, text: s}
-	n.num, n.isNumber = parseNumber(s)
+	n := node{form: formString, text: unquoted(quoted)}
+	n.num, n.isNumber = parseNumber(n.text)
 	return n
 }
 
@@ -275,14 +256,14 @@ func unquoted(quoted []byte) string {
 	}, s)
 }
 
-func (p *parser) number(old *node) *node {
+func (p *parser) number(old *node) node {
 	end, _ := valueEnd(p.b, p.i, 0)
 	raw := p.b[p.i:end]
 	p.i = end
 	if old != nil && old.form == formNumber && string(raw) == old.text {
-		return old
+		return *old
 	}
-	n := &node{form: formNumber}
+	n := node{form: formNumber}
 	if len(raw) <= 64 {
 		n.text = string(raw)
 	}
@@ -290,31 +271,18 @@ func (p *parser) number(old *node) *node {
 	return n
 }
 
-func (p *parser) literal(old *node) *node {
-	n := &node{}
+func (p *parser) literal() node {
 	switch p.b[p.i] {
 	case 't':
-		n.form, n.num = formBool, 1
 		p.i += len("true")
+		return node{form: formBool, num: 1}
 	case 'f':
-		n.form = formBool
 		p.i += len("false")
+		return node{form: formBool}
 	default:
 		p.i += len("null")
+		return node{form: formNull}
 	}
-	if old != nil && *old == *n {
-		return old
-	}
-	return n
-}
-
-// measured is b with its size counted.
-func (b *branch) measured() *branch {
-	b.size = 1
-	for _, k := range b.kids {
-		b.size += k.size()
-	}
-	return b
 }
 
 // same compares two slices whose elements are most often identical.

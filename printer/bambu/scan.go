@@ -21,52 +21,106 @@ var (
 	errShape    = fault.New(fault.Invalid, "report: expected a JSON object of JSON objects")
 )
 
-// span is one member of an object: its decoded key and its value's bytes.
+// span is where one member of an object stands in a payload: its name and its
+// value. A name with escapes in it is not there as it is meant: it is then
+// odd[-1-key].
 type span struct {
-	key, raw []byte
+	key, keyEnd, at, end int32
 }
 
 // outline is the outermost two levels of a payload: the members of the object,
 // and those of the last of them that is an object itself.
 type outline struct {
+	b          []byte
+	odd        [][]byte
 	top, inner []span
 	// of is the index in top that inner belongs to.
 	of int
+	// beside are members of the payload that are read as if they were of inner.
+	beside []span
+}
+
+// forget lets go of the payload.
+func (o *outline) forget() { o.b, o.odd = nil, nil }
+
+// name is a member's name.
+func (o *outline) name(s span) []byte {
+	if s.key < 0 {
+		return o.odd[-1-s.key]
+	}
+	return o.b[s.key:s.keyEnd]
+}
+
+// raw is a member's value.
+func (o *outline) raw(s span) []byte { return o.b[s.at:s.end] }
+
+// last is the index of a name, of several the last; -1 when there is none.
+func (o *outline) last(spans []span, name string) int {
+	for i := len(spans) - 1; i >= 0; i-- {
+		if string(o.name(spans[i])) == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// lookup is the value of a name, or nil.
+func (o *outline) lookup(spans []span, name string) []byte {
+	if i := o.last(spans, name); i >= 0 {
+		return o.raw(spans[i])
+	}
+	return nil
+}
+
+// text is a scalar's value as text.
+func (o *outline) text(spans []span, name string) string {
+	switch raw := o.lookup(spans, name); {
+	case len(raw) == 0 || !json.Valid(raw) || raw[0] == '{' || raw[0] == '[' || raw[0] == 'n':
+		return ""
+	case raw[0] == '"':
+		return unquoted(raw)
+	default:
+		return string(raw)
+	}
 }
 
 // scan reads the outline of a payload. Values are only followed to their ends:
 // the caller checks each value that it has not seen before, so that what did
 // not change costs no more than one look.
 func (o *outline) scan(b []byte) error {
-	o.top, o.inner, o.of = o.top[:0], o.inner[:0], -1
-	end, err := members(b, space(b, 0), func(key []byte, i int) (int, error) {
-		end, err := 0, error(nil)
-		if i < len(b) && b[i] == '{' {
-			o.inner, o.of = o.inner[:0], len(o.top)
-			end, err = members(b, i, func(key []byte, i int) (int, error) {
-				end, err := valueEnd(b, i, 2)
-				if err == nil {
-					o.inner = append(o.inner, span{key: key, raw: b[i:end]})
-				}
-				return end, err
-			})
-		} else {
-			end, err = valueEnd(b, i, 1)
-		}
-		if err == nil {
-			o.top = append(o.top, span{key: key, raw: b[i:end]})
-		}
-		return end, err
-	})
+	*o = outline{b: b, top: o.top[:0], inner: o.inner[:0], of: -1, beside: o.beside[:0]}
+	end, err := o.members(space(b, 0), o.outer)
 	if err == nil && space(b, end) != len(b) {
 		err = errNotJSON
 	}
 	return err
 }
 
-// members calls value with each key of the object at b[i] and with where its
-// value begins; value says where that ends. It returns the index after the object.
-func members(b []byte, i int, value func(key []byte, i int) (int, error)) (int, error) {
+// outer notes a member of the payload.
+func (o *outline) outer(s span) (end int, err error) {
+	if i := int(s.at); i < len(o.b) && o.b[i] == '{' {
+		o.inner, o.of = o.inner[:0], len(o.top)
+		end, err = o.members(i, o.nested)
+	} else {
+		end, err = valueEnd(o.b, i, 1)
+	}
+	s.end = int32(end)
+	o.top = append(o.top, s)
+	return end, err
+}
+
+// nested notes a member of a member.
+func (o *outline) nested(s span) (int, error) {
+	end, err := valueEnd(o.b, int(s.at), 2)
+	s.end = int32(end)
+	o.inner = append(o.inner, s)
+	return end, err
+}
+
+// members calls value with each member of the object at i, whose end is still
+// missing; value says where that is. It returns the index after the object.
+func (o *outline) members(i int, value func(span) (int, error)) (int, error) {
+	b := o.b
 	if i >= len(b) || b[i] != '{' {
 		return 0, errNotJSON
 	}
@@ -79,14 +133,20 @@ func members(b []byte, i int, value func(key []byte, i int) (int, error)) (int, 
 		if end < 0 {
 			return 0, errNotJSON
 		}
-		key, err := keyOf(b[i:end])
+		s := span{key: int32(i + 1), keyEnd: int32(end - 1)}
+		name, err := keyOf(b[i:end])
 		if err != nil {
 			return 0, err
+		}
+		if len(name) != end-i-2 {
+			o.odd = append(o.odd, name)
+			s.key = -int32(len(o.odd))
 		}
 		if i = space(b, end); i >= len(b) || b[i] != ':' {
 			return 0, errNotJSON
 		}
-		if end, err = value(key, space(b, i+1)); err != nil {
+		s.at = int32(space(b, i+1))
+		if end, err = value(s); err != nil {
 			return 0, err
 		}
 		if i = space(b, end); i >= len(b) {

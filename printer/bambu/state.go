@@ -215,15 +215,15 @@ func (d *document) busy() bool {
 
 // skipped are the ids of the objects left out.
 type skipped struct {
-	from *node
+	from *branch
 	ids  []int
 }
 
 func (c *skipped) of(n *node) []int {
-	if c.from == n {
+	if c.from == n.branch() {
 		return c.ids
 	}
-	*c = skipped{from: n}
+	*c = skipped{from: n.branch()}
 	for _, e := range n.items() {
 		if id := e.integer(0, 1<<31); id.Known {
 			c.ids = append(c.ids, id.Value)

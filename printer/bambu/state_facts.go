@@ -4,9 +4,9 @@ import (
 	"strings"
 )
 
-// entries are the faults of hms with the node they were made from.
+// entries are the faults of hms with what they were made from.
 type entries struct {
-	from *node
+	from *branch
 	list []hmsEntry
 }
 
@@ -14,10 +14,10 @@ type entries struct {
 const maxEntries = 64
 
 func (c *entries) of(n *node) []hmsEntry {
-	if c.from == n {
+	if c.from == n.branch() {
 		return c.list
 	}
-	*c = entries{from: n}
+	*c = entries{from: n.branch()}
 	for _, e := range n.items() {
 		attr, ok := e.at("attr").bits()
 		code, also := e.at("code").bits()

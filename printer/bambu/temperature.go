@@ -135,7 +135,7 @@ func digit(i int) string {
 }
 
 // rightHeater is the right or only nozzle's heater in the flat dialect.
-func (d *document) rightHeater(h printer.Heater, infos []*node) printer.Heater {
+func (d *document) rightHeater(h printer.Heater, infos []node) printer.Heater {
 	if len(infos) == 0 {
 		set(&h.Temperature, d.field("nozzle_temper").celsius())
 		set(&h.Target, d.field("nozzle_target_temper").celsius())
@@ -169,7 +169,7 @@ func (d *document) extruders() int {
 }
 
 // nozzles fills diameter, material and flow.
-func (d *document) nozzles(s *printer.State, infos []*node) {
+func (d *document) nozzles(s *printer.State, infos []node) {
 	list := d.field("device").path("nozzle", "info").items()
 	if len(list) == 0 {
 		set(&s.Nozzles[0].Diameter, diameter(d.field("nozzle_diameter")))

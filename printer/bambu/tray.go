@@ -91,7 +91,7 @@ func color(s string) string {
 const maxColors = 16
 
 // colors are those of a spool with more than one, joined by commas.
-func colors(items []*node) string {
+func colors(items []node) string {
 	var list []string
 	for _, n := range items {
 		if c := color(n.string()); c != "" && len(list) < maxColors {
@@ -106,7 +106,7 @@ func colors(items []*node) string {
 
 // external are the spools beside the changers with what they were made from.
 type external struct {
-	slots, tray *node
+	slots, tray *branch
 	list        []printer.Tray
 }
 
@@ -119,18 +119,18 @@ const (
 // of prefers vir_slot; some firmware sends vt_tray beside it, with one of the
 // two spools. nil means that neither was sent.
 func (c *external) of(slots, tray *node) []printer.Tray {
-	if slots == c.slots && tray == c.tray {
+	if slots.branch() == c.slots && tray.branch() == c.tray {
 		return c.list
 	}
-	*c = external{slots: slots, tray: tray}
+	*c = external{slots: slots.branch(), tray: tray.branch()}
 	list := slots.items()
 	if len(list) == 0 && tray != nil {
-		list = []*node{tray}
+		list = []node{*tray}
 	}
 	var left, right *printer.Tray
 	for _, n := range list {
 		t := &printer.Tray{Empty: printer.Some(n.at("tray_type").string() == "")}
-		fillTray(t, n, false)
+		fillTray(t, &n, false)
 		if id := n.at("id").integer(0, 255); len(list) > 1 && id == printer.Some(externalLeft) {
 			t.Slot = 1
 			left = t

@@ -28,19 +28,19 @@ func (v *versions) read(raw []byte) bool {
 	if json.Unmarshal(raw, &entries) != nil {
 		return false
 	}
-	p := parser{keys: make(map[string]string)}
+	var p parser
 	var modules []module
 	for _, e := range entries {
 		n := p.parse(e, nil)
-		if n == nil || n.at("name").string() == "" || len(modules) >= maxModules {
+		if n.form == formNone || n.at("name").string() == "" || len(modules) >= maxModules {
 			continue
 		}
-		modules = append(modules, v.moduleOf(n))
+		modules = append(modules, v.moduleOf(&n))
 	}
 	if len(modules) == 0 || v.seen && slices.Equal(modules, v.modules) {
 		return false
 	}
-	v.seen, v.modules = true, modules
+	v.seen, v.modules = true, fitted(modules)
 	v.changes++
 	return true
 }
