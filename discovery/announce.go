@@ -54,17 +54,14 @@ func (a *announcement) changed(now time.Time) {
 	a.dueAt, a.final = due, false
 }
 
-// announce publishes the discovery messages of devices now, parents before what
-// names them, and first records what Home Assistant is about to know, in one
+// byRank puts parents before what names them.
+func byRank(a, b *device) int { return a.rank() - b.rank() }
+
+// announce publishes the discovery messages of devices, parents before what names
+// them; release first records what Home Assistant is about to know, in one
 // transaction.
 func (d *Discovery) announce(now time.Time, devices ...*device) {
-	type ready struct {
-		dev   *device
-		text  []byte
-		kinds map[string]platform
-	}
-	slices.SortStableFunc(devices, func(a, b *device) int { return a.rank() - b.rank() })
-	var out []ready
+	slices.SortStableFunc(devices, byRank)
 	records := map[string]any{}
 	for _, serial := range d.newSlugs {
 		records[slugKey+serial] = slugRecord{recordVersion, d.slugs[serial]}
@@ -80,16 +77,28 @@ func (d *Discovery) announce(now time.Time, devices ...*device) {
 			continue
 		}
 		if !maps.Equal(kinds, d.told[dev.id].Components) {
-			d.told[dev.id] = dev.record(kinds)
+			d.told[dev.id] = dev.record(d.shared(kinds))
 			records[toldKey+dev.id] = d.told[dev.id]
 		}
-		out = append(out, ready{dev, text, kinds})
+		dev.told = d.told[dev.id].Components
+		d.tell(d.configTopic(dev.id), text)
 	}
 	d.save(records)
-	for _, r := range out {
-		r.dev.told = r.kinds
-		d.publish(d.configTopic(r.dev.id), r.text, true)
+}
+
+// shared is a set equal to kinds that another device has, or kinds itself.
+func (d *Discovery) shared(kinds map[string]platform) map[string]platform {
+	const some = 32
+	for _, k := range d.kinds {
+		if maps.Equal(k, kinds) {
+			return k
+		}
 	}
+	if len(d.kinds) == some {
+		d.kinds = slices.Delete(d.kinds, 0, 1)
+	}
+	d.kinds = append(d.kinds, kinds)
+	return kinds
 }
 
 // compose makes the message to publish now, nil for none, and the components
@@ -165,7 +174,6 @@ func (dev *device) record(kinds map[string]platform) told {
 func (d *Discovery) forget(id string, stay bool) {
 	t, known := d.told[id]
 	dev := d.devices[id]
-	d.unlink(dev)
 	delete(d.devices, id)
 	delete(d.told, id)
 	delete(d.kept, id)
@@ -180,11 +188,11 @@ func (d *Discovery) forget(id string, stay bool) {
 	}
 	d.save(pairs)
 	if known {
-		d.clear(d.configTopic(id))
+		d.tell(d.configTopic(id), nil)
 	}
 	if dev != nil {
 		for i := range dev.outlets {
-			d.sweepLater(dev.outlets[i].topic)
+			d.sweepLater(dev.topic(&dev.outlets[i]))
 		}
 		return
 	}
@@ -194,16 +202,6 @@ func (d *Discovery) forget(id string, stay bool) {
 	for key := range t.Components {
 		topic := t.Topics + key
 		d.sweepLater(topic, topic+"/attributes", topic+"/percentage", topic+"/latest")
-	}
-}
-
-// unlink takes a device's command topics away.
-func (d *Discovery) unlink(dev *device) {
-	if dev == nil {
-		return
-	}
-	for _, topic := range dev.commands {
-		delete(d.sets, topic)
 	}
 }
 
@@ -229,7 +227,7 @@ func (d *Discovery) deleted(id string) {
 	}
 	d.save(pairs)
 	for _, h := range hide[1:] {
-		d.clear(d.configTopic(h.id))
+		d.tell(d.configTopic(h.id), nil)
 	}
 	if dev == d.bridge {
 		// Its printers must not name it as their parent any more.
@@ -245,7 +243,7 @@ func (d *Discovery) deleted(id string) {
 // announceAgain takes all deletions back.
 func (d *Discovery) announceAgain() error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.release()
 	now := d.now()
 	pairs := map[string]any{}
 	for id := range d.gone {

@@ -1,10 +1,13 @@
 package discovery_test
 
 import (
+	"fmt"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/printwire/printwire/discovery"
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/mqtt"
 	"github.com/printwire/printwire/printer"
 )
@@ -70,4 +73,47 @@ func BenchmarkPrepare_Thousand(b *testing.B) {
 	for b.Loop() {
 		newBed(b, func(o *discovery.Options) { o.Bus = &sink{} }, snaps...)
 	}
+}
+
+// fleet are n printers of a model, each with a serial of its own.
+func fleet(n int, model func() printer.Snapshot) []printer.Snapshot {
+	snaps := make([]printer.Snapshot, n)
+	for i := range snaps {
+		snaps[i] = model()
+		snaps[i].Config.ID, snaps[i].Config.Serial = i+1, fmt.Sprintf("00M00L%09d", i)
+	}
+	return snaps
+}
+
+// BenchmarkHeap_printer is what discovery itself keeps of one printer: a sink
+// keeps nothing of what it is given.
+func BenchmarkHeap_printer(b *testing.B) {
+	for name, model := range map[string]func() printer.Snapshot{"X1C": x1c, "A1": a1} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				const printers = 100
+				snaps, before := fleet(printers, model), heapNow()
+				bed := newBed(b, func(o *discovery.Options) { o.Bus, o.Store = &sink{}, nowhere{} }, snaps...)
+				b.ReportMetric(float64(heapNow()-before)/printers/1024, "kB/printer")
+				runtime.KeepAlive(bed)
+			}
+		})
+	}
+}
+
+// nowhere is a Store that keeps nothing.
+type nowhere struct{}
+
+func (nowhere) Value(key string) ([]byte, error) {
+	return nil, fault.New(fault.NotFound, "no value %q", key)
+}
+func (nowhere) Values(string) (map[string][]byte, error) { return nil, nil }
+func (nowhere) Put(map[string][]byte) error              { return nil }
+
+func heapNow() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
 }

@@ -79,13 +79,13 @@ func (d *Discovery) onCommand(m mqtt.Message) {
 // anything of ours; its run is nil when it is done already.
 func (d *Discovery) order(m mqtt.Message, queue, name, value string) (order, error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.release()
 	f := d.printers[queue]
 	if f == nil && queue != "bridge" {
 		return order{}, nil
 	}
 	o := order{queue: queue, command: name}
-	s, ok := d.sets[m.Topic]
+	s, ok := d.setter(m.Topic, f)
 	switch {
 	case !ok && f != nil && f.snap.State.Caps.ReadOnly():
 		return o, fault.New(fault.Denied, "the printer refuses commands, or has no command %.64q", name)
@@ -113,6 +113,25 @@ func (d *Discovery) order(m mqtt.Message, queue, name, value string) (order, err
 		}
 	}
 	return o, nil
+}
+
+// setter finds the row that a command topic belongs to; f is its printer, nil for
+// the bridge.
+func (d *Discovery) setter(topic string, f *family) (setter, bool) {
+	devices := []*device{d.bridge}
+	if f != nil {
+		devices = append([]*device{f.device}, f.units...)
+	}
+	for _, dev := range devices {
+		name, _ := strings.CutPrefix(topic, dev.topics)
+		key, part, _ := strings.Cut(strings.TrimSuffix(name, "/set"), "/")
+		for i, r := range dev.live {
+			if r.taken() && r.key == key && (part == "" || part == r.part) {
+				return setter{dev: dev, row: i, part: part}, true
+			}
+		}
+	}
+	return setter{}, false
 }
 
 // keep stores a number that the bridge keeps and shows it.

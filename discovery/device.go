@@ -33,14 +33,13 @@ type device struct {
 	view    view
 	unit    printer.Unit
 	outlets []outlet
-	// commands are its command topics.
-	commands []string
 	// flushAt is when a held value is due, zero for never.
 	flushAt time.Time
 	// absentAt is since when the changer is missing while its printer reports.
 	absentAt time.Time
-	// parent is the head of the printer when the changer was last brought up to date.
-	parent head
+	// revision counts the changes of head; parent is that of the printer when
+	// the changer was last brought up to date.
+	revision, parent int
 	announcement
 }
 
@@ -159,7 +158,10 @@ func (d *Discovery) shape(dev *device) bool {
 	if same {
 		return false
 	}
-	dev.head = h
+	if h != dev.head {
+		dev.head = h
+		dev.revision++
+	}
 	dev.live = dev.live[:0]
 	for i, seen := range dev.seen {
 		if r := dev.table.at(i, h.readOnly); seen && r != nil {
@@ -170,56 +172,39 @@ func (d *Discovery) shape(dev *device) bool {
 	return true
 }
 
-// connect makes the outlets and command topics of the device's entities; values
-// already published stay known, topics no longer used are swept.
+// connect makes the outlets of the device's entities; values already published
+// stay known, topics no longer used are swept.
 func (d *Discovery) connect(dev *device) {
-	old := dev.outlets
-	dev.outlets = make([]outlet, 0, 2*len(dev.live))
-	for _, topic := range dev.commands {
-		delete(d.sets, topic)
-	}
-	dev.commands = dev.commands[:0]
-	for i, r := range dev.live {
-		topic := dev.topics + r.key
-		if r.value != nil {
-			o := outlet{topic: topic, fill: r.value, pace: r.pace}
-			o.muted = !dev.gone && dev.told[r.key] != "" && dev.told[r.key] != r.platform
-			if r.platform.shows() {
-				o.none = "None"
-			}
-			dev.outlets = append(dev.outlets, o)
-		}
-		if r.part != "" {
-			o := outlet{topic: topic + "/" + r.part, fill: r.partValue}
-			if r.platform.shows() {
-				o.none = "None"
-			}
-			dev.outlets = append(dev.outlets, o)
-		}
-		if r.attributes != nil {
-			dev.outlets = append(dev.outlets, outlet{topic: topic + "/attributes", fill: r.attributes, none: "{}"})
-		}
-		if r.taken() {
-			dev.take(d, topic+"/set", setter{dev: dev, row: i})
-			if r.part != "" {
-				dev.take(d, topic+"/"+r.part+"/set", setter{dev: dev, row: i, part: r.part})
+	old, n := dev.outlets, 0
+	for _, r := range dev.live {
+		for a := range aspects {
+			if r.fill(a) != nil {
+				n++
 			}
 		}
 	}
-	for _, o := range old {
-		i := slices.IndexFunc(dev.outlets, func(n outlet) bool { return n.topic == o.topic })
-		if i < 0 {
-			d.sweepLater(o.topic)
+	dev.outlets = make([]outlet, 0, n)
+	for _, r := range dev.live {
+		for a := range aspects {
+			if r.fill(a) == nil {
+				continue
+			}
+			o := outlet{row: r, aspect: a}
+			o.muted = a == whole && !dev.gone && dev.told[r.key] != "" && dev.told[r.key] != r.platform
+			dev.outlets = append(dev.outlets, o)
+		}
+	}
+	for i := range old {
+		o := &old[i]
+		at := slices.IndexFunc(dev.outlets, func(n outlet) bool { return n.aspect == o.aspect && n.row.key == o.row.key && n.row.part == o.row.part })
+		if at < 0 {
+			// A fan of a read-only printer shows its percentage, and has no part.
+			d.sweepLater(dev.topic(o))
 			continue
 		}
-		n := &dev.outlets[i]
-		n.last, n.at, n.activity = o.last, o.at, o.activity
+		n := &dev.outlets[at]
+		n.last, n.sentAt, n.activity = o.last, o.sentAt, o.activity
 	}
-}
-
-func (dev *device) take(d *Discovery, topic string, s setter) {
-	d.sets[topic] = s
-	dev.commands = append(dev.commands, topic)
 }
 
 func (d *Discovery) headOf(dev *device) head {

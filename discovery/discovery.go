@@ -85,8 +85,6 @@ type Discovery struct {
 	devices  map[string]*device
 	printers map[string]*family
 	bridge   *device
-	// sets are the command topics.
-	sets map[string]setter
 	// sweep are topics to clear when their time has come.
 	sweep []sweeping
 	// resendAt is when to send everything again, zero for never; births are ignored until quietUntil.
@@ -103,6 +101,14 @@ type Discovery struct {
 	ends   []string
 	stages map[string]bool
 	buf    []byte
+	// batch are the values to publish, of the outlets batched; only within relay.
+	batch   []mqtt.Message
+	batched []*outlet
+	// kinds are sets of components that devices have, to be shared by those of a model.
+	kinds []map[string]platform
+	pending
+	// io is held while what is pending is written and published.
+	io sync.Mutex
 
 	printerTable, unitTable *table
 
@@ -126,7 +132,7 @@ func New(opts Options) *Discovery {
 	d := &Discovery{
 		opts: opts, log: opts.Log.With("component", "discovery"), now: opts.Now,
 		wake:    make(chan struct{}, 1),
-		devices: map[string]*device{}, printers: map[string]*family{}, sets: map[string]setter{},
+		devices: map[string]*device{}, printers: map[string]*family{},
 		stages: map[string]bool{}, printerTable: newTable(printerRows()), unitTable: newTable(unitRows()),
 	}
 	opts.Stages = slices.DeleteFunc(slices.Clone(opts.Stages), func(s string) bool { return s == "unknown" || s == "" })

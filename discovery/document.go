@@ -240,21 +240,26 @@ func phase(serial string) time.Duration {
 	return time.Duration(h.Sum32()%1000) * documentGap / 1000
 }
 
-// document publishes the printer's document, at most once a second, and tells
-// when it is due next.
-func (d *Discovery) document(f *family, now time.Time) (next time.Time) {
+// dueDocument is the printer's document if it is to be published now, which it is
+// at most once a second, and when it is due next.
+func (f *family) dueDocument(now time.Time) (doc Document, ok bool, next time.Time) {
 	if !f.dirty {
-		return time.Time{}
+		return doc, false, time.Time{}
 	}
 	if due := f.documentAt.Add(documentGap); now.Before(due) {
-		return due
+		return doc, false, due
 	}
 	f.dirty, f.documentAt = false, now
-	b, err := json.Marshal(documentOf(&f.device.view))
+	return documentOf(&f.device.view), true, time.Time{}
+}
+
+// document publishes a printer's document. It needs no lock: to encode it is the
+// long part where there are many printers, and values must not wait for it.
+func (d *Discovery) document(f *family, doc *Document) {
+	b, err := json.Marshal(doc)
 	if err != nil {
 		d.log.Error("document not encoded", "serial", f.serial, "error", err)
-		return time.Time{}
+		return
 	}
 	d.publish(f.topic("state"), b, true)
-	return time.Time{}
 }

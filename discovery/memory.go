@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/mqtt"
 	"github.com/printwire/printwire/printer"
 )
 
@@ -94,6 +95,7 @@ func (d *Discovery) remember() error {
 			var r told
 			err := json.Unmarshal(b, &r)
 			if err == nil && strings.HasPrefix(id, root+"_") {
+				r.Components = d.shared(r.Components)
 				d.told[id] = r
 			}
 			return err
@@ -131,26 +133,62 @@ func (d *Discovery) remember() error {
 	return nil
 }
 
-// save writes records; a failure is logged, for what is shown matters more.
+// pending is what was decided under the lock and is done once it is free.
+type pending struct {
+	unsaved map[string][]byte
+	untold  []mqtt.Message
+}
+
+// save records what is to be stored at release.
 func (d *Discovery) save(pairs map[string]any) {
-	if len(pairs) == 0 {
+	for key, v := range pairs {
+		var b []byte
+		if v != nil {
+			var err error
+			if b, err = json.Marshal(v); err != nil {
+				d.log.Error("record not encoded", "key", key, "error", err)
+				continue
+			}
+		}
+		if d.unsaved == nil {
+			d.unsaved = map[string][]byte{}
+		}
+		d.unsaved[key] = b
+	}
+}
+
+// tell publishes an announcement at release, after what has to be stored first;
+// an empty one removes it.
+func (d *Discovery) tell(topic string, text []byte) {
+	d.untold = append(d.untold, mqtt.Message{Topic: topic, Payload: text})
+}
+
+// release frees the lock, stores what was recorded in one transaction, and then
+// publishes announcements. Values do not wait for the disk. Whoever comes first
+// does it for all, so it is done in the order of the decisions.
+func (d *Discovery) release() {
+	idle := d.unsaved == nil && d.untold == nil
+	d.mu.Unlock()
+	if idle {
 		return
 	}
-	out := make(map[string][]byte, len(pairs))
-	for key, v := range pairs {
-		if v == nil {
-			out[key] = nil
-			continue
+	d.io.Lock()
+	defer d.io.Unlock()
+	d.mu.Lock()
+	p := d.pending
+	d.pending = pending{}
+	d.mu.Unlock()
+	if len(p.unsaved) > 0 {
+		if err := d.opts.Store.Put(p.unsaved); err != nil { // what is shown matters more
+			d.log.Warn("what was announced is not stored", "records", len(p.unsaved), "error", err)
 		}
-		b, err := json.Marshal(v)
-		if err != nil {
-			d.log.Error("record not encoded", "key", key, "error", err)
-			continue
-		}
-		out[key] = b
 	}
-	if err := d.opts.Store.Put(out); err != nil {
-		d.log.Warn("what was announced is not stored", "records", len(out), "error", err)
+	for _, m := range p.untold {
+		if len(m.Payload) == 0 {
+			d.clear(m.Topic)
+			continue
+		}
+		d.publish(m.Topic, m.Payload, true)
 	}
 }
 

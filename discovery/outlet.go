@@ -3,11 +3,12 @@ package discovery
 import (
 	"bytes"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/printwire/printwire/fault"
-	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/mqtt"
 )
 
 const (
@@ -19,37 +20,90 @@ const (
 	documentGap = time.Second
 )
 
+// aspect is which of the topics of an entity an outlet is.
+type aspect uint8
+
+const (
+	// whole is printwire/<serial>/<key>.
+	whole aspect = iota
+	// part is …/<key>/<part>.
+	part
+	// attributes is …/<key>/attributes.
+	attributes
+	aspects
+)
+
 // outlet is one retained topic with the value that was last published on it.
+// There are a hundred for each printer, so it holds nothing that its row can tell.
 type outlet struct {
-	topic string
-	fill  fill
-	pace  pace
-	// none is published for an unknown value; "" publishes nothing then.
-	none string
+	row    *row
+	last   []byte
+	sentAt int64 // unix nanoseconds
+	aspect aspect
+	// activity is that at sentAt, as a number of our own.
+	activity uint8
+	// known: a value was published.
+	known bool
 	// muted: the entity was of another platform, which must be gone before it
 	// sees a value of this one.
-	muted bool
+	muted   bool
+	failing bool
+}
 
-	last     []byte
-	at       time.Time
-	activity printer.Activity
-	failing  bool
+// fill is what appends the value of an aspect, nil where the row has none.
+func (r *row) fill(a aspect) fill {
+	switch {
+	case a == whole:
+		return r.value
+	case a == attributes:
+		return r.attributes
+	case r.part == "":
+		return nil
+	default:
+		return r.partValue
+	}
+}
+
+// topic is the outlet's topic.
+func (dev *device) topic(o *outlet) string {
+	switch o.aspect {
+	case part:
+		return dev.topics + o.row.key + "/" + o.row.part
+	case attributes:
+		return dev.topics + o.row.key + "/attributes"
+	default:
+		return dev.topics + o.row.key
+	}
+}
+
+// none is published for an unknown value; "" publishes nothing then.
+func (o *outlet) none() string {
+	switch {
+	case o.aspect == attributes:
+		return "{}"
+	case o.row.platform.shows():
+		return "None"
+	default:
+		return ""
+	}
 }
 
 // hold tells whether a value that differs from the last one has to wait, and
 // until when; the zero time waits for another value.
-func (o *outlet) hold(value []byte, now time.Time, activity printer.Activity) (until time.Time, wait bool) {
-	if o.at.IsZero() || o.pace == atOnce || string(o.last) == o.none || string(value) == o.none {
+func (o *outlet) hold(value []byte, now time.Time, activity uint8) (until time.Time, wait bool) {
+	none := o.none()
+	if o.aspect != whole || !o.known || o.row.pace == atOnce || string(o.last) == none || string(value) == none {
 		return time.Time{}, false
 	}
-	switch o.pace {
+	sentAt := time.Unix(0, o.sentAt)
+	switch o.row.pace {
 	case rarely:
-		until = o.at.Add(rareWait)
+		until = sentAt.Add(rareWait)
 		return until, now.Before(until)
 	case degrees:
 		a, errA := strconv.ParseFloat(string(o.last), 64)
 		b, errB := strconv.ParseFloat(string(value), 64)
-		until = o.at.Add(degreeWait)
+		until = sentAt.Add(degreeWait)
 		return until, errA == nil && errB == nil && math.Abs(a-b) < degreeStep-1e-9 && now.Before(until)
 	default:
 		if o.activity != activity {
@@ -64,47 +118,62 @@ func (o *outlet) hold(value []byte, now time.Time, activity printer.Activity) (u
 // relay publishes the values of a device that changed and may go out now.
 func (d *Discovery) relay(dev *device, now time.Time) {
 	dev.flushAt = time.Time{}
-	activity := dev.view.s.Activity
+	activity := uint8(slices.Index(activities(), string(dev.view.s.Activity)) + 1)
 	for i := range dev.outlets {
 		o := &dev.outlets[i]
 		if o.muted {
 			continue
 		}
-		buf := o.fill(d.buf[:0], &dev.view)
+		buf, none := o.row.fill(o.aspect)(d.buf[:0], &dev.view), o.none()
 		if len(buf) == 0 {
-			if o.none == "" {
+			if none == "" {
 				continue
 			}
-			buf = append(buf, o.none...)
+			buf = append(buf, none...)
 		}
 		d.buf = buf[:0]
-		if o.none == "" && string(buf) == "None" {
+		if none == "" && string(buf) == "None" {
 			continue
 		}
-		if !o.at.IsZero() && bytes.Equal(buf, o.last) {
+		if o.known && bytes.Equal(buf, o.last) {
 			continue
 		}
 		if until, wait := o.hold(buf, now, activity); wait {
 			dev.flushAt = sooner(dev.flushAt, until)
 			continue
 		}
-		if d.send(o, bytes.Clone(buf)) {
-			o.at, o.activity = now, activity
-		}
+		d.batch = append(d.batch, mqtt.Message{Topic: dev.topic(o), Payload: bytes.Clone(buf), Retain: true})
+		d.batched = append(d.batched, o)
 	}
+	d.sendBatch(now, activity)
 }
 
-// send publishes one value; a failure is logged once per topic and tried again with the next change.
-func (d *Discovery) send(o *outlet, value []byte) bool {
-	if err := d.opts.Bus.Publish(o.topic, value, true); err != nil {
-		if !o.failing {
-			d.log.Warn("value not published", "topic", o.topic, "error", err)
+// together is a Bus that publishes several messages in one piece.
+type together interface {
+	PublishAll(messages []mqtt.Message) error
+}
+
+// sendBatch publishes the values that relay found. One that fails is logged once
+// for each topic, and tried again with the next change.
+func (d *Discovery) sendBatch(now time.Time, activity uint8) {
+	all, ok := d.opts.Bus.(together)
+	ok = ok && len(d.batch) > 1 && all.PublishAll(d.batch) == nil
+	for i, o := range d.batched {
+		m := &d.batch[i]
+		if !ok { // a value that was published above is no change, and not sent again
+			if err := d.opts.Bus.Publish(m.Topic, m.Payload, true); err != nil {
+				if !o.failing {
+					d.log.Warn("value not published", "topic", m.Topic, "error", err)
+				}
+				o.failing = true
+				continue
+			}
 		}
-		o.failing = true
-		return false
+		o.last, o.known, o.failing, o.sentAt, o.activity = m.Payload, true, false, now.UnixNano(), activity
 	}
-	o.last, o.failing = value, false
-	return true
+	clear(d.batch)
+	clear(d.batched)
+	d.batch, d.batched = d.batch[:0], d.batched[:0]
 }
 
 // publish sends what no outlet keeps; a failure is logged.
@@ -143,7 +212,7 @@ func (d *Discovery) sweepDue(now time.Time) (next time.Time) {
 	used := map[string]bool{}
 	for _, dev := range d.devices {
 		for i := range dev.outlets {
-			used[dev.outlets[i].topic] = true
+			used[dev.topic(&dev.outlets[i])] = true
 		}
 	}
 	for _, f := range d.printers {

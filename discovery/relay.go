@@ -8,6 +8,10 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
+// announceSome is how many devices are announced at a time at the start: their
+// messages are large.
+const announceSome = 32
+
 // absence is after how long a missing filament changer is removed.
 const absence = 10 * time.Minute
 
@@ -15,13 +19,37 @@ const absence = 10 * time.Minute
 // availability and discovery, and removes what was announced by the last
 // process and is no more. Call it before the broker accepts clients.
 func (d *Discovery) Prepare(_ context.Context) error {
-	snapshots := d.opts.Printers.Snapshots()
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if err := d.remember(); err != nil {
+	now := d.now()
+	devices, err := d.restore(now)
+	if err != nil {
 		return err
 	}
-	now := d.now()
+	for some := range slices.Chunk(devices, announceSome) {
+		d.mu.Lock()
+		d.announce(now, some...)
+		d.release()
+	}
+	d.mu.Lock()
+	for _, f := range d.printers {
+		if doc, due, _ := f.dueDocument(now); due {
+			d.document(f, &doc)
+		}
+		f.documentAt = now.Add(-phase(f.serial))
+	}
+	d.prepared = true
+	d.release()
+	d.publish(statusTopic, []byte("online"), true)
+	return nil
+}
+
+// restore makes all devices from storage, and gives those to announce, parents first.
+func (d *Discovery) restore(now time.Time) ([]*device, error) {
+	snapshots := d.opts.Printers.Snapshots()
+	d.mu.Lock()
+	defer d.release()
+	if err := d.remember(); err != nil {
+		return nil, err
+	}
 	d.newBridge()
 	for _, s := range snapshots {
 		d.take(s, now)
@@ -40,14 +68,9 @@ func (d *Discovery) Prepare(_ context.Context) error {
 		}
 	}
 	d.refresh(d.bridge, now)
-	d.announce(now, d.waiting()...)
-	for _, f := range d.printers {
-		d.document(f, now)
-		f.documentAt = now.Add(-phase(f.serial))
-	}
-	d.prepared = true
-	d.publish(statusTopic, []byte("online"), true)
-	return nil
+	devices := d.waiting()
+	slices.SortStableFunc(devices, byRank)
+	return devices, nil
 }
 
 // waiting are the devices that were never announced in this process.
@@ -65,7 +88,7 @@ func (d *Discovery) waiting() []*device {
 // first is not needed, but changes of one printer come in order.
 func (d *Discovery) Apply(_ context.Context, changes []printer.Change) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.release()
 	if !d.prepared {
 		return
 	}
@@ -132,7 +155,7 @@ func (d *Discovery) takeUnit(u *device, now time.Time, moved bool) (fresh bool) 
 		next = units[i]
 	}
 	held := !u.flushAt.IsZero() && !now.Before(u.flushAt)
-	if u.outlets != nil && !moved && !held && next.Equal(u.unit) && u.parent == u.owner.device.head {
+	if u.outlets != nil && !moved && !held && next.Equal(u.unit) && u.parent == u.owner.device.revision {
 		return false
 	}
 	u.unit = next
@@ -144,7 +167,7 @@ func (d *Discovery) takeUnit(u *device, now time.Time, moved bool) (fresh bool) 
 func (d *Discovery) refresh(dev *device, now time.Time) (fresh bool) {
 	changed := d.shape(dev)
 	if dev.owner != nil {
-		dev.parent = dev.owner.device.head
+		dev.parent = dev.owner.device.revision
 	}
 	d.relay(dev, now)
 	if dev.gone {

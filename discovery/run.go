@@ -98,16 +98,19 @@ func (d *Discovery) subscribe() (stop func(), err error) {
 }
 
 // look does what is due and tells when something is due next; zero is never.
-// Documents are the long part where there are many printers: each takes the
-// lock for itself, so that values never wait for all of them.
 func (d *Discovery) look(now, start time.Time) (next time.Time) {
 	next, documents := d.lookBriefly(now, start)
 	for _, f := range documents {
+		var doc Document
+		due, at := false, time.Time{}
 		d.mu.Lock()
 		if d.printers[f.serial] == f { // it may have been removed meanwhile
-			next = sooner(next, d.document(f, now))
+			doc, due, at = f.dueDocument(now)
 		}
 		d.mu.Unlock()
+		if next = sooner(next, at); due {
+			d.document(f, &doc)
+		}
 	}
 	return next
 }
@@ -115,7 +118,7 @@ func (d *Discovery) look(now, start time.Time) (next time.Time) {
 // lookBriefly is look but for the documents, which it only finds.
 func (d *Discovery) lookBriefly(now, start time.Time) (next time.Time, documents []*family) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.release()
 	var due []*device
 	for _, dev := range d.devices {
 		if !dev.flushAt.IsZero() && !now.Before(dev.flushAt) {
@@ -185,7 +188,7 @@ func (d *Discovery) onBirth(m mqtt.Message) {
 		return
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.release()
 	d.farewell()
 	now := d.now()
 	if now.Before(d.quietUntil) {
@@ -204,7 +207,7 @@ func (d *Discovery) onConfig(m mqtt.Message) {
 		return
 	}
 	d.mu.Lock()
-	defer d.mu.Unlock()
+	defer d.release()
 	if len(m.Payload) == 0 {
 		d.deleted(id)
 		return
