@@ -4,8 +4,10 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"github.com/printwire/printwire/httpapi"
@@ -16,7 +18,7 @@ func (a *App) openAPI(context.Context) error {
 	api, err := httpapi.New(httpapi.Options{
 		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, OAuth: a.oauth, Archives: a.recorder, Journal: a.store, Store: a.store.KV("api"),
 		Settings: a.shownSettings, System: a.system, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
-		Hosts: a.settings.HTTP.Hosts, QueryKey: a.settings.HTTP.QueryKey,
+		Hosts: a.hosts(), PublicURL: a.settings.HTTP.PublicURL, CORSOrigins: a.settings.HTTP.CORSOrigins, QueryKey: a.settings.HTTP.QueryKey,
 	})
 	if err != nil {
 		return err
@@ -26,6 +28,16 @@ func (a *App) openAPI(context.Context) error {
 }
 
 func (a *App) server() *http.Server { return httpapi.Server(a.api, a.log) }
+
+// hosts are the names under which the API may be called, beside those of a
+// local network.
+func (a *App) hosts() []string {
+	hosts := slices.Clone(a.settings.HTTP.Hosts)
+	if u, err := url.Parse(a.settings.HTTP.PublicURL); err == nil && u.Hostname() != "" {
+		hosts = append(hosts, u.Hostname())
+	}
+	return hosts
+}
 
 // health says whether events can be stored and whether MQTT is there.
 func (a *App) health() httpapi.Health {
@@ -65,13 +77,15 @@ func (a *App) shownSettings() map[string]any {
 		})
 	}
 	return map[string]any{
-		"http": map[string]any{"listen": s.HTTP.Listen, "tls_listen": s.HTTP.TLSListen, "hosts": s.HTTP.Hosts, "query_key": s.HTTP.QueryKey},
+		"http": map[string]any{"listen": s.HTTP.Listen, "tls_listen": s.HTTP.TLSListen, "public_url": s.HTTP.PublicURL, "hosts": s.HTTP.Hosts, "cors_origins": s.HTTP.CORSOrigins, "query_key": s.HTTP.QueryKey},
+		"keys": map[string]any{"allow_admin_keys": s.Keys.AllowAdminKeys, "owner_limit": s.Keys.OwnerLimit},
 		"mqtt": map[string]any{
 			"mode": s.MQTT.Mode, "listen": s.MQTT.Listen, "tls_listen": s.MQTT.TLSListen, "ws_listen": s.MQTT.WSListen, "max_packet": s.MQTT.MaxPacket,
 			"external": map[string]any{"host": s.MQTT.External.Host, "port": s.MQTT.External.Port, "tls": s.MQTT.External.TLS},
 		},
 		"homeassistant": map[string]any{"discovery_prefix": s.HomeAssistant.DiscoveryPrefix},
 		"printers":      printers, "milestones": s.Milestones,
+		"archive": map[string]any{"records": s.Archive.Records, "days": s.Archive.Days},
 		"log": map[string]any{"level": s.Log.Level, "format": s.Log.Format},
 		// What Bambuddy's clients look for.
 		"mqtt_enabled": true, "mqtt_topic_prefix": "printwire", "currency": nil, "energy_cost_per_kwh": nil,

@@ -150,6 +150,7 @@ func (a *App) openAuth(context.Context) error {
 		Store: a.store.KV("auth"), Log: a.log, Now: a.now, NewID: a.newID, Users: users,
 		Prefix: "printwire", DiscoveryPrefix: a.settings.HomeAssistant.DiscoveryPrefix,
 		Serial: a.serial, Revoked: a.revoked,
+		AllowAdminKeys: a.settings.Keys.AllowAdminKeys, OwnerCeiling: a.settings.Keys.OwnerLimit,
 	}))
 	if err := a.auth.Load(); err != nil {
 		return fmt.Errorf("reading keys and users: %w", err)
@@ -201,7 +202,9 @@ func (a *App) revoked(name string) {
 // that were added at run time.
 func (a *App) openPrinters(ctx context.Context) error {
 	a.bridge = bridge.New(bridge.Options{Store: a.store, Open: a.openDriver, Marks: a.marks, Log: a.log, Now: a.now})
-	a.recorder = archive.NewWith(a.store.Archive(), archive.Options{Log: a.log, Now: a.now})
+	a.recorder = archive.NewWith(a.store.Archive(), archive.Options{Log: a.log, Now: a.now, Retention: archive.Retention{
+		Records: a.settings.Archive.Records, Age: time.Duration(a.settings.Archive.Days) * 24 * time.Hour,
+	}})
 	a.bridge.AddSink("archive", a.recorder.Sampler())
 	for i, p := range a.settings.Printers {
 		_, err := a.bridge.Add(ctx, printer.Config{

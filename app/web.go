@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -51,17 +50,12 @@ func (a *App) openDoors(context.Context) error {
 
 // ownNames are the names and addresses under which this machine is called.
 func (a *App) ownNames() []string {
-	h := a.settings.HTTP
-	var names []string
-	if u, err := url.Parse(h.PublicURL); err == nil {
-		names = append(names, u.Hostname())
-	}
-	names = append(names, h.Hosts...)
+	names := a.hosts()
 	if name, err := os.Hostname(); err == nil {
 		short, _, _ := strings.Cut(name, ".")
 		names = append(names, name, short, short+".local")
 	}
-	host, _, _ := net.SplitHostPort(h.TLSListen)
+	host, _, _ := net.SplitHostPort(a.settings.HTTP.TLSListen)
 	if ip := net.ParseIP(host); ip == nil && host != "" || ip != nil && !ip.IsUnspecified() {
 		return append(names, host)
 	}

@@ -70,6 +70,8 @@ type Options struct {
 	// Hosts are names under which the API may be called, beside IP addresses,
 	// names without a dot, and names of local networks.
 	Hosts []string
+	// CORSOrigins are origins whose pages may call the API from a browser.
+	CORSOrigins []string
 	// QueryKey says from where ?apikey= is taken: "private", "always" or "never".
 	QueryKey string
 	// Concurrent is how many requests are served at once; 0 is 256.

@@ -198,10 +198,14 @@ func (a *api) nowhere(c *gin.Context, p problem) {
 }
 
 // challenge is the value of WWW-Authenticate, which some answers must carry.
-func challenge(p problem) string {
+func (a *api) challenge(p problem) string {
 	switch p.status {
 	case http.StatusUnauthorized:
-		return `Bearer realm="printwire", error="invalid_token"`
+		value := `Bearer realm="printwire", error="invalid_token"`
+		if a.OAuth != nil && a.PublicURL != "" {
+			value += `, resource_metadata="` + a.PublicURL + resourcePath + `"`
+		}
+		return value
 	case http.StatusForbidden:
 		if len(p.required) > 0 {
 			return `Bearer error="insufficient_scope", scope="` + strings.Join(texts(p.required), " ") + `"`

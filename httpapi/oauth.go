@@ -24,6 +24,7 @@ import (
 
 // OAuth is the authorization server's logic; see package oauth.
 type OAuth interface {
+	Known(clientID, redirectURI string) error
 	Authorize(oauth.Request, auth.Identity) (oauth.Consent, error)
 	Approve(consent string, who auth.Identity, scopes []auth.Scope) (string, error)
 	Deny(consent string, who auth.Identity) (string, error)
@@ -167,21 +168,42 @@ func (a *api) deviceAuthorize(c *gin.Context, v url.Values) {
 		a.oauthError(c, err)
 		return
 	}
-	where := a.PublicURL + "/device"
+	where := a.reachedAt(c.Request) + "/device"
 	a.oauthJSON(c, http.StatusOK, map[string]any{
 		"device_code": d.DeviceCode.Reveal(), "user_code": d.UserCode, "verification_uri": where,
 		"verification_uri_complete": where + "?user_code=" + url.QueryEscape(d.UserCode), "expires_in": d.ExpiresIn, "interval": d.Interval,
 	})
 }
 
+// resourcePath is where RFC 9728 looks for who guards an API.
+const resourcePath = "/.well-known/oauth-protected-resource"
+
+// reachedAt is the start of the links for who asks: the public URL, or, without
+// one, the name under which we were called, which guard has found to be ours.
+func (a *api) reachedAt(r *http.Request) string {
+	switch {
+	case a.PublicURL != "":
+		return a.PublicURL
+	case r.TLS != nil:
+		return "https://" + r.Host
+	}
+	return "http://" + r.Host
+}
+
+// private tells whether a browser sends its request over TLS, to us or to the
+// proxy that the public URL leads to.
+func (a *api) private(r *http.Request) bool {
+	return r.TLS != nil || a.PublicURL != "" && strings.EqualFold("https://"+r.Host, a.PublicURL)
+}
+
 // metadata tells where everything is. It is made from the public URL of the
 // settings, never from what a request says.
 func (a *api) metadata(c *gin.Context, _ url.Values) {
 	if a.PublicURL == "" {
-		a.refuse(c, problem{status: http.StatusNotFound, detail: "No public URL is set."})
+		a.refuse(c, problem{status: http.StatusNotFound, detail: "No public URL is set; set http.public_url in the settings."})
 		return
 	}
-	if strings.HasSuffix(c.Request.URL.Path, "protected-resource") {
+	if strings.HasPrefix(c.Request.URL.Path, resourcePath) {
 		c.JSON(http.StatusOK, map[string]any{"resource": a.PublicURL, "authorization_servers": []string{a.PublicURL}, "bearer_methods_supported": []string{"header"}})
 		return
 	}
@@ -220,12 +242,17 @@ func (a *api) signIn(c *gin.Context, v url.Values) {
 		return
 	}
 	http.SetCookie(c.Writer, &http.Cookie{
-		Name: sessionCookie, Value: cookie.Reveal(), Path: "/", HttpOnly: true, Secure: c.Request.TLS != nil, SameSite: http.SameSiteLaxMode,
+		Name: sessionCookie, Value: cookie.Reveal(), Path: "/", HttpOnly: true, Secure: a.private(c.Request), SameSite: http.SameSiteLaxMode,
 	})
 	c.Redirect(http.StatusSeeOther, next)
 }
 
 func (a *api) authorize(c *gin.Context, v url.Values) {
+	// Nobody is to sign in for a client that is none.
+	if err := a.OAuth.Known(v.Get("client_id"), v.Get("redirect_uri")); err != nil {
+		a.ask(c, oauth.Consent{}, auth.Identity{}, err)
+		return
+	}
 	who, ok := a.person(c)
 	if !ok {
 		return

@@ -180,7 +180,7 @@ func (a *api) prepare(h http.Header, r *http.Request, p problem) any {
 		a.Log.Error("request failed", "method", r.Method, "path", r.URL.Path, "request", f.RequestID, "error", p.cause)
 	}
 	h.Set("Content-Type", errorType(r.Header.Get("Accept")))
-	if value := challenge(p); value != "" {
+	if value := a.challenge(p); value != "" {
 		h.Set("WWW-Authenticate", value)
 	}
 	if p.retryAfter > 0 {

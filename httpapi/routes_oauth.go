@@ -25,7 +25,7 @@ func oauthRoutes() []row {
 		{http.MethodPost, "/oauth/device_authorization", "oauth.device", "Begin the flow of a device", map[string]any{"user_code": "BCDF-GHJK"}, (*api).deviceAuthorize},
 		{http.MethodGet, "/device", "oauth.device.page", "The page where the code of a device is typed", "<!doctype html>", (*api).device},
 		{http.MethodGet, "/.well-known/oauth-authorization-server", "oauth.metadata", "What the authorization server can do", map[string]any{"issuer": "https://printwire.example"}, (*api).metadata},
-		{http.MethodGet, "/.well-known/oauth-protected-resource", "oauth.resource", "Who guards this API", map[string]any{"resource": "https://printwire.example"}, (*api).metadata},
+		{http.MethodGet, resourcePath, "oauth.resource", "Who guards this API", map[string]any{"resource": "https://printwire.example"}, (*api).metadata},
 	} {
 		kind := classRead
 		if r.method == http.MethodPost {

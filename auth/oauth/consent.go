@@ -51,19 +51,29 @@ type consent struct {
 
 const mostPages = 500
 
+// Known tells whether there is a client that registered a redirect URI. The
+// Error is shown in place, before anybody is asked to sign in.
+func (s *Server) Known(clientID, redirectURI string) error {
+	c := s.client(clientID)
+	switch {
+	case c.ID == "":
+		return refuse(InvalidRequest, "the client is unknown")
+	case !c.redirects(redirectURI):
+		return refuse(InvalidRequest, "the redirect URI is not one that the client registered")
+	}
+	return nil
+}
+
 // Authorize checks a request and says what to ask the person. An Error without
 // Redirect is shown in place: where an answer would go is not trusted.
 func (s *Server) Authorize(r Request, who auth.Identity) (Consent, error) {
 	if who.KeyID != "" || who.Owner == "" {
 		return Consent{}, fault.New(fault.Denied, "only a person can give consent")
 	}
+	if err := s.Known(r.ClientID, r.RedirectURI); err != nil {
+		return Consent{}, err
+	}
 	c := s.client(r.ClientID)
-	if c.ID == "" {
-		return Consent{}, refuse(InvalidRequest, "the client is unknown")
-	}
-	if !c.redirects(r.RedirectURI) {
-		return Consent{}, refuse(InvalidRequest, "the redirect URI is not one that the client registered")
-	}
 	offered, err := s.checkRequest(&c.Client, r, who)
 	if err != nil {
 		err.Redirect = answerURL(r.RedirectURI, s.o.Issuer, r.State, url.Values{"error": {err.Code}, "error_description": {err.Description}})

@@ -5,6 +5,7 @@
 //
 // What an edge calls:
 //
+//	Known(client, redirect) error                   before the page of sign-in
 //	Authorize(Request, person) (Consent, error)     GET /oauth/authorize; show Consent, or Error.Redirect
 //	Approve(consent, person, scopes) (url, error)   the form was sent; "" for a device
 //	Deny(consent, person) (url, error)
