@@ -38,7 +38,8 @@ type Store interface {
 
 // Sink is told what changed. It gets the changes of one call in no particular
 // order, at most one per printer: later ones were merged into earlier ones.
-// A slow Apply only makes its own next call bigger. It returns when ctx ends.
+// A slow Apply only makes its own next calls bigger. It returns when ctx ends,
+// and leaves the slice, which is filled again, to the bridge.
 type Sink interface {
 	Apply(ctx context.Context, changes []printer.Change)
 }
@@ -188,7 +189,7 @@ func (b *Bridge) replace(change func(map[int]*session)) {
 }
 
 // tell hands a change to every sink's queue.
-func (b *Bridge) tell(c printer.Change) {
+func (b *Bridge) tell(c change) {
 	for _, p := range *b.pumps.Load() {
 		p.push(c)
 	}

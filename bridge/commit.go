@@ -93,7 +93,7 @@ func (s *session) publish(next printer.State, at time.Time) {
 	}
 	s.current.Store(now)
 	if !same {
-		s.b.tell(printer.Change{Prev: *prev, Next: *now})
+		s.b.tell(change{prev: prev, next: now})
 	}
 }
 

@@ -9,6 +9,19 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
+// change is a printer.Change on its way to the sinks. Snapshots are large and
+// never change, so that all queues share them.
+type change struct {
+	prev, next *printer.Snapshot
+	removed    bool
+}
+
+// merge is the change from c's prev to n's next, where n follows c in a queue.
+func (c change) merge(n change) change { return change{prev: c.prev, next: n.next, removed: n.removed} }
+
+// maxBatch is how many changes a sink is told at a time.
+const maxBatch = 32
+
 // pump is one sink's queue and the loop that empties it.
 type pump struct {
 	name string
@@ -17,25 +30,28 @@ type pump struct {
 	wake chan struct{}
 
 	mu      sync.Mutex
-	pending map[int]printer.Change
+	pending map[int]change
 	busy    bool
 	// idle, if set, is closed when nothing is pending or being applied.
 	idle chan struct{}
+
+	// batch is what the sink is being told. It belongs to run.
+	batch []printer.Change
 }
 
 func newPump(name string, sink Sink, log *slog.Logger) *pump {
 	return &pump{
 		name: name, sink: sink, log: log.With("sink", name),
-		wake: make(chan struct{}, 1), pending: map[int]printer.Change{},
+		wake: make(chan struct{}, 1), pending: map[int]change{},
 	}
 }
 
 // push never waits. A change of a printer that is still pending is merged.
-func (p *pump) push(c printer.Change) {
-	id := c.Next.Config.ID
+func (p *pump) push(c change) {
+	id := c.next.Config.ID
 	p.mu.Lock()
 	if before, ok := p.pending[id]; ok {
-		c = printer.Merge(before, c)
+		c = before.merge(c)
 	}
 	p.pending[id] = c
 	p.mu.Unlock()
@@ -49,8 +65,8 @@ func (p *pump) push(c printer.Change) {
 // that it is no older than anything that was pushed before.
 func (p *pump) seed(s *session) {
 	p.mu.Lock()
-	now := *s.current.Load()
-	p.pending[now.Config.ID] = printer.Change{Prev: printer.Snapshot{Config: now.Config}, Next: now}
+	now := s.current.Load()
+	p.pending[now.Config.ID] = change{prev: &printer.Snapshot{Config: now.Config}, next: now}
 	p.mu.Unlock()
 	select {
 	case p.wake <- struct{}{}:
@@ -58,8 +74,10 @@ func (p *pump) seed(s *session) {
 	}
 }
 
-// take is all that is pending.
+// take is what is pending, if that is not too much at a time.
 func (p *pump) take() []printer.Change {
+	clear(p.batch)
+	p.batch = p.batch[:0]
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.busy = len(p.pending) > 0
@@ -70,12 +88,14 @@ func (p *pump) take() []printer.Change {
 		}
 		return nil
 	}
-	changes := make([]printer.Change, 0, len(p.pending))
-	for _, c := range p.pending {
-		changes = append(changes, c)
+	for id, c := range p.pending {
+		if len(p.batch) == maxBatch {
+			break
+		}
+		p.batch = append(p.batch, printer.Change{Prev: *c.prev, Next: *c.next, Removed: c.removed})
+		delete(p.pending, id)
 	}
-	clear(p.pending)
-	return changes
+	return p.batch
 }
 
 // run applies what is pending until ctx ends.

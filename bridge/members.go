@@ -77,7 +77,7 @@ func (b *Bridge) add(ctx context.Context, c printer.Config, keep bool) (int, err
 	s := newSession(b, c, memoryOf(b.records[id]))
 	s.spare = driver
 	b.replace(func(m map[int]*session) { m[id] = s })
-	b.tell(printer.Change{Prev: printer.Snapshot{Config: c}, Next: *s.current.Load()})
+	b.tell(change{prev: &printer.Snapshot{Config: c}, next: s.current.Load()})
 	b.start(s)
 	return id, nil
 }
@@ -122,11 +122,11 @@ func (b *Bridge) Update(ctx context.Context, c printer.Config) error {
 		return fmt.Errorf("changing printer %d: %w", c.ID, err)
 	}
 	old.stop()
-	prev := *old.current.Load()
+	prev := old.current.Load()
 	s := old.successor(c)
 	s.spare = driver
 	b.replace(func(m map[int]*session) { m[c.ID] = s })
-	b.tell(printer.Change{Prev: prev, Next: *s.current.Load()})
+	b.tell(change{prev: prev, next: s.current.Load()})
 	b.start(s)
 	return nil
 }
@@ -150,8 +150,8 @@ func (b *Bridge) Remove(ctx context.Context, id int) error {
 	b.replace(func(m map[int]*session) { delete(m, id) })
 	delete(b.records, id)
 	b.health.removed(s)
-	last := *s.current.Load()
-	b.tell(printer.Change{Prev: last, Next: last, Removed: true})
+	last := s.current.Load()
+	b.tell(change{prev: last, next: last, removed: true})
 	return nil
 }
 

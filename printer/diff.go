@@ -10,8 +10,8 @@ type rule struct {
 
 // rules is the table of all events about a printer, in the order in which the
 // events of one change are told: a lost job ends before the next one begins.
-func rules() []rule {
-	return []rule{
+func rules() [20]rule {
+	return [...]rule{
 		{"printer_online", online},
 		{"firmware_available", firmwareAvailable},
 		{"print_failed", lostJob},
@@ -23,12 +23,12 @@ func rules() []rule {
 		{"printer_error", faultAppeared},
 		{"filament_runout", runout},
 		{"print_paused", paused},
-		{"print_complete", ended(Success)},
-		{"print_failed", ended(Failure)},
-		{"print_stopped", ended(Interrupted)},
+		{"print_complete", succeeded},
+		{"print_failed", failed},
+		{"print_stopped", stopped},
 		{"printer_error_cleared", faultCleared},
-		{"door_opened", door(true)},
-		{"door_closed", door(false)},
+		{"door_opened", doorOpened},
+		{"door_closed", doorClosed},
 		{"bed_cooled", bedCooled},
 		{"drying_finished", dryingFinished},
 		{"printer_offline", offline},
@@ -87,13 +87,17 @@ func lostJob(p, n State, _ Marks) []Event {
 	return one(j.ID, ending(j))
 }
 
-func ended(result Result) func(p, n State, _ Marks) []Event {
-	return func(p, n State, _ Marks) []Event {
-		if n.Job.Result != result || !seen(p, n) || !began(p, n) && p.Job.Over() {
-			return nil
-		}
-		return one(n.Job.ID, ending(n.Job))
+func succeeded(p, n State, _ Marks) []Event { return ended(p, n, Success) }
+
+func failed(p, n State, _ Marks) []Event { return ended(p, n, Failure) }
+
+func stopped(p, n State, _ Marks) []Event { return ended(p, n, Interrupted) }
+
+func ended(p, n State, result Result) []Event {
+	if n.Job.Result != result || !seen(p, n) || !began(p, n) && p.Job.Over() {
+		return nil
 	}
+	return one(n.Job.ID, ending(n.Job))
 }
 
 func pausedNow(p, n State) bool {
@@ -180,13 +184,15 @@ func firmwareAvailable(p, n State, _ Marks) []Event {
 	return one("", Detail{Version: n.FirmwareAvailable, Installed: n.Firmware})
 }
 
-func door(open bool) func(p, n State, _ Marks) []Event {
-	return func(p, n State, _ Marks) []Event {
-		if !p.Door.Known || n.Door != Some(open) || p.Door == n.Door {
-			return nil
-		}
-		return one("", Detail{})
+func doorOpened(p, n State, _ Marks) []Event { return door(p, n, true) }
+
+func doorClosed(p, n State, _ Marks) []Event { return door(p, n, false) }
+
+func door(p, n State, open bool) []Event {
+	if !p.Door.Known || n.Door != Some(open) || p.Door == n.Door {
+		return nil
 	}
+	return one("", Detail{})
 }
 
 func bedCooled(p, n State, _ Marks) []Event {

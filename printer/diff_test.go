@@ -189,21 +189,3 @@ func TestDiff_Duration(t *testing.T) {
 		t.Errorf("events are %+v, want one of 90 s", events)
 	}
 }
-
-func TestMerge(t *testing.T) {
-	snap := func(v uint64) printer.Snapshot { return printer.Snapshot{Version: v} }
-	a := printer.Change{Prev: snap(1), Next: snap(2)}
-	b := printer.Change{Prev: snap(2), Next: snap(3)}
-	c := printer.Change{Prev: snap(3), Next: snap(4), Removed: true}
-	same := func(x, y printer.Change) bool {
-		return x.Prev.Version == y.Prev.Version && x.Next.Version == y.Next.Version && x.Removed == y.Removed
-	}
-	for _, list := range [][]printer.Change{{a, b, c}, {a, c, b}, {c, a, b}, {b, b, a}} {
-		left := printer.Merge(printer.Merge(list[0], list[1]), list[2])
-		right := printer.Merge(list[0], printer.Merge(list[1], list[2]))
-		want := printer.Change{Prev: list[0].Prev, Next: list[2].Next, Removed: list[2].Removed}
-		if !same(left, right) || !same(left, want) {
-			t.Errorf("merged they are %+v and %+v, want the oldest Prev and the newest Next", left, right)
-		}
-	}
-}

@@ -119,8 +119,3 @@ type Change struct {
 	Prev, Next Snapshot
 	Removed    bool
 }
-
-// Merge is the change from a's Prev to b's Next, for two changes in order.
-func Merge(a, b Change) Change {
-	return Change{Prev: a.Prev, Next: b.Next, Removed: b.Removed}
-}

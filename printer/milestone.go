@@ -17,29 +17,32 @@ func progress(p, n State, marks Marks) []Event {
 	if !began(p, n) {
 		from = p.Job
 	}
+	to := &n.Job
 	var events []Event
 	add := func(kind string, value int) {
 		d := about(n.Job)
 		d.Milestone, d.MilestoneKind = ref(value), kind
 		events = append(events, Event{Job: n.Job.ID, Detail: d})
 	}
-	for _, m := range ascending(marks.Percent) {
-		if from.PeakProgress < m && m <= n.Job.PeakProgress {
-			add("percent", m)
+	if from.PeakProgress < to.PeakProgress {
+		for _, m := range ascending(marks.Percent) {
+			if from.PeakProgress < m && m <= to.PeakProgress {
+				add("percent", m)
+			}
 		}
 	}
-	first := max(from.PeakLayer, n.Job.PeakLayer-layersAtOnce) + 1
-	for layer := first; layer <= n.Job.PeakLayer && len(marks.EveryLayers) > 0; layer++ {
+	first := max(from.PeakLayer, to.PeakLayer-layersAtOnce) + 1
+	for layer := first; layer <= to.PeakLayer && len(marks.EveryLayers) > 0; layer++ {
 		if slices.ContainsFunc(marks.EveryLayers, func(every int) bool { return every > 0 && layer%every == 0 }) {
 			add("layer", layer)
 		}
 	}
-	minutes := ascending(marks.MinutesLeft)
-	slices.Reverse(minutes)
-	for _, m := range minutes {
-		to := n.Job.LeastMinutes
-		if to.Known && to.Value <= m && from.LeastMinutes.Known && from.LeastMinutes.Value > m {
-			add("minutes_left", m)
+	was, now := from.LeastMinutes, to.LeastMinutes
+	if was.Known && now.Known && now.Value < was.Value {
+		for _, m := range slices.Backward(ascending(marks.MinutesLeft)) {
+			if now.Value <= m && was.Value > m {
+				add("minutes_left", m)
+			}
 		}
 	}
 	return events
