@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"time"
@@ -9,30 +10,52 @@ import (
 	"github.com/printwire/printwire/fault"
 )
 
-// KeyRequest asks for a key. No scopes ask for "read".
+// KeyRequest asks for a key. No scopes ask for "read", no plan for the default
+// one, no owner for the local administrator.
 type KeyRequest struct {
-	Name     string   `json:"name"`
-	Scopes   []string `json:"scopes,omitempty"`
-	Printers []int    `json:"printers,omitempty"`
+	Name      string    `json:"name"`
+	Owner     string    `json:"owner,omitempty"`
+	Scopes    []string  `json:"scopes,omitempty"`
+	Printers  []int     `json:"printers,omitempty"`
+	Addresses []string  `json:"allowed_cidrs,omitempty"`
+	Plan      auth.Plan `json:"rate_plan,omitzero"`
+	Test      bool      `json:"test,omitempty"`
+	NotBefore time.Time `json:"not_before,omitzero"`
+	Expires   time.Time `json:"expires_at,omitzero"`
 }
 
-// NewKey is a key that was just made; Key is given out only here.
+// RotateRequest asks for a new secret of a key. GraceSeconds is how long the
+// old one answers; nil is a day.
+type RotateRequest struct {
+	GraceSeconds *int `json:"grace_seconds,omitempty"`
+}
+
+// NewKey is a key whose secret was just made; Key is given out only here.
 type NewKey struct {
 	ID     string   `json:"id"`
 	Name   string   `json:"name"`
 	Scopes []string `json:"scopes"`
 	Key    string   `json:"key"`
+	// Grace is until when the secret before a rotation answers.
+	Grace time.Time `json:"grace_until,omitzero"`
 }
 
 // KeyRow is a key in a list.
 type KeyRow struct {
-	ID       string   `json:"id"`
-	Name     string   `json:"name"`
-	Masked   string   `json:"key"`
-	Scopes   []string `json:"scopes"`
-	Printers []int    `json:"printers,omitempty"`
-	LastUsed string   `json:"last_used"`
-	State    string   `json:"state"`
+	ID        string    `json:"id"`
+	Name      string    `json:"name"`
+	Owner     string    `json:"owner,omitempty"`
+	Masked    string    `json:"key"`
+	Scopes    []string  `json:"scopes"`
+	Printers  []int     `json:"printers,omitempty"`
+	Addresses []string  `json:"allowed_cidrs,omitempty"`
+	Plan      auth.Plan `json:"rate_plan"`
+	Test      bool      `json:"test,omitempty"`
+	NotBefore time.Time `json:"not_before,omitzero"`
+	Expires   time.Time `json:"expires_at,omitzero"`
+	Grace     time.Time `json:"grace_until,omitzero"`
+	LastUsed  string    `json:"last_used"`
+	State     string    `json:"state"`
 }
 
 // UserRow is an MQTT login. Password is set only where it is kept readable.
@@ -48,11 +71,32 @@ func (a *App) CreateKey(_ context.Context, r KeyRequest) (NewKey, error) {
 			return NewKey{}, fault.New(fault.Invalid, "there is no printer %d", id).At("printers")
 		}
 	}
-	text, key, err := a.auth.CreateKey(auth.NewKey{Name: r.Name, Terms: r.Scopes, Printers: r.Printers, Owner: "local"})
+	text, key, err := a.auth.CreateKey(auth.NewKey{
+		Name: r.Name, Owner: cmp.Or(r.Owner, auth.LocalOwner), Terms: r.Scopes, Printers: r.Printers, Addresses: r.Addresses,
+		Plan: r.Plan, Test: r.Test, NotBefore: r.NotBefore, Expires: r.Expires,
+	})
 	if err != nil {
 		return NewKey{}, err
 	}
 	return NewKey{ID: key.ID, Name: key.Name, Scopes: words(key.Scopes), Key: text.Reveal()}, nil
+}
+
+// rotateKey gives a key a new secret.
+func (a *App) rotateKey(r *http.Request) (any, error) {
+	var ask RotateRequest
+	if err := decode(r, &ask); err != nil {
+		return nil, err
+	}
+	var rotation auth.Rotation
+	if s := ask.GraceSeconds; s != nil {
+		grace := time.Duration(*s) * time.Second
+		rotation.Grace = &grace
+	}
+	text, key, err := a.auth.RotateKey(r.PathValue("id"), rotation)
+	if err != nil {
+		return nil, err
+	}
+	return NewKey{ID: key.ID, Name: key.Name, Scopes: words(key.Scopes), Key: text.Reveal(), Grace: key.Grace}, nil
 }
 
 // MQTTLogin is the login that is made for Home Assistant.
@@ -78,7 +122,13 @@ func (a *App) listKeys(*http.Request) (any, error) {
 }
 
 func (a *App) keyRow(k auth.Key) KeyRow {
-	row := KeyRow{ID: k.ID, Name: k.Name, Masked: k.Masked, Scopes: words(k.Scopes), Printers: k.Printers, LastUsed: "never", State: "valid"}
+	row := KeyRow{
+		ID: k.ID, Name: k.Name, Owner: k.Owner, Masked: k.Masked, Scopes: words(k.Scopes), Printers: k.Printers, Addresses: k.Addresses,
+		Plan: k.Plan, Test: k.Test, NotBefore: k.NotBefore, Expires: k.Expires, LastUsed: "never", State: "valid",
+	}
+	if a.now().Before(k.Grace) {
+		row.Grace = k.Grace
+	}
 	if !k.LastUsed.IsZero() {
 		row.LastUsed = k.LastUsed.UTC().Format(time.RFC3339)
 	}
@@ -87,12 +137,14 @@ func (a *App) keyRow(k auth.Key) KeyRow {
 		row.State = "revoked"
 	case !k.Expires.IsZero() && !a.now().Before(k.Expires):
 		row.State = "expired"
+	case a.now().Before(k.NotBefore):
+		row.State = "not yet valid"
 	}
 	return row
 }
 
 func (a *App) revokeKey(r *http.Request) (any, error) {
-	key, err := a.auth.RevokeKey(r.PathValue("id"), "local", "revoked on the command line")
+	key, err := a.auth.RevokeKey(r.PathValue("id"), auth.LocalOwner, "revoked on the command line")
 	return a.keyRow(key), err
 }
 

@@ -101,6 +101,7 @@ func (a *App) controlRows() []controlRow {
 	return []controlRow{
 		{"GET /keys", a.listKeys},
 		{"POST /keys", a.createKey},
+		{"POST /keys/{id}/rotate", a.rotateKey},
 		{"DELETE /keys/{id}", a.revokeKey},
 		{"GET /users", a.listUsers},
 		{"GET /users/{name}", a.showUser},
@@ -111,8 +112,15 @@ func (a *App) controlRows() []controlRow {
 		{"GET /printers", func(*http.Request) (any, error) { return a.Printers(), nil }},
 		{"POST /printers", a.addPrinter},
 		{"POST /printers/test", a.testPrinter},
+		{"GET /printers/{ref}", a.showPrinter},
+		{"PATCH /printers/{ref}", a.editPrinter},
 		{"POST /printers/{ref}/trust", a.trustPrinter},
 		{"DELETE /printers/{ref}", a.removePrinter},
+		{"GET /archives", a.listArchives},
+		{"GET /archives/{id}", a.showArchive},
+		{"PATCH /archives/{id}", a.editArchive},
+		{"DELETE /archives/{id}", a.deleteArchive},
+		{"GET /export", a.exportArchives},
 		{"GET /backup", a.backup},
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"text/tabwriter"
+	"time"
 
 	"github.com/printwire/printwire/app"
 	"github.com/printwire/printwire/auth"
@@ -20,23 +20,34 @@ import (
 type keysCmd struct {
 	Create keysCreateCmd `cmd:"" help:"Make a key; it is printed once, alone on the last line."`
 	List   keysListCmd   `cmd:"" help:"List the keys."`
+	Rotate keysRotateCmd `cmd:"" help:"Give a key a new secret, printed once, alone on the last line; the old one answers for a while."`
 	Revoke keysRevokeCmd `cmd:"" help:"Revoke a key at once."`
 }
 
 type keysCreateCmd struct {
 	dataFlag
-	Name    string   `required:"" help:"What the key is for."`
-	Scope   []string `help:"A preset: read (the default), control, tariff or full_access; or a scope such as printers:read. Repeatable." placeholder:"SCOPE"`
-	Printer []int    `help:"Restrict the key to a printer. Repeatable." placeholder:"ID"`
+	Name      string   `required:"" help:"What the key is for."`
+	Scope     []string `help:"A preset: read (the default), control, tariff or full_access; or a scope such as printers:read. Repeatable." placeholder:"SCOPE" words:"scopes"`
+	Printer   []int    `help:"Restrict the key to a printer. Repeatable." placeholder:"ID"`
+	Cidr      []string `help:"Restrict the key to a network, such as 192.168.1.0/24, or an address. Repeatable." placeholder:"NETWORK"`
+	Plan      string   `help:"How often it may ask: home (the default), free, team or unlimited." placeholder:"PLAN" words:"home,free,team,unlimited"`
+	Owner     string   `help:"Whom it belongs to; the local administrator when left out."`
+	Expires   when     `help:"When it ends: a date, a time, or a span such as 90d." placeholder:"WHEN"`
+	NotBefore when     `help:"When it begins: a date, a time, or a span such as 12h." placeholder:"WHEN"`
+	Test      bool     `help:"Make a test key: it sees simulated printers alone and moves nothing."`
 }
 
 // Run makes a key.
 func (c keysCreateCmd) Run(ctx context.Context, env Env) error {
 	var made app.NewKey
-	ask := app.KeyRequest{Name: c.Name, Scopes: terms(c.Scope), Printers: c.Printer}
+	now := time.Now()
+	ask := app.KeyRequest{
+		Name: c.Name, Owner: c.Owner, Scopes: terms(c.Scope), Printers: c.Printer, Addresses: c.Cidr, Test: c.Test,
+		Plan: auth.Plan{Name: c.Plan}, Expires: c.Expires.ahead(now), NotBefore: c.NotBefore.ahead(now),
+	}
 	err := c.call(ctx, env, http.MethodPost, "/keys", ask, &made)
 	var wrong *fault.Error
-	if errors.As(err, &wrong) && wrong.Field == "scopes" {
+	if errors.As(err, &wrong) && wrong.Field == "scopes" && wrong.Hint == "" {
 		return wrong.WithHint("the presets are %s", strings.Join(presets(), ", "))
 	}
 	if err != nil {
@@ -53,18 +64,53 @@ type keysListCmd struct{ dataFlag }
 
 // Run lists the keys.
 func (c keysListCmd) Run(ctx context.Context, env Env) error {
-	var keys []app.KeyRow
-	if err := c.call(ctx, env, http.MethodGet, "/keys", nil, &keys); err != nil {
-		return err
-	}
-	return c.show(env, keys, func(w io.Writer) error {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ID\tNAME\tKEY\tSCOPES\tLAST USED\tSTATE")
-		for _, k := range keys {
-			fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\n", k.ID, k.Name, k.Masked, short(k.Scopes), k.LastUsed, k.State)
-		}
-		return t.Flush()
+	return list(ctx, env, c.dataFlag, "/keys", []column[app.KeyRow]{
+		{"ID", func(k app.KeyRow) string { return k.ID }},
+		{"NAME", func(k app.KeyRow) string { return k.Name }},
+		{"KEY", func(k app.KeyRow) string { return k.Masked }},
+		{"SCOPES", func(k app.KeyRow) string { return short(k.Scopes) }},
+		{"PLAN", func(k app.KeyRow) string { return k.Plan.Name }},
+		{"EXPIRES", func(k app.KeyRow) string { return stamp(k.Expires) }},
+		{"LAST USED", func(k app.KeyRow) string { return k.LastUsed }},
+		{"STATE", func(k app.KeyRow) string { return k.State }},
 	})
+}
+
+type keysRotateCmd struct {
+	dataFlag
+	ID      string `arg:"" help:"Id of the key, as \"keys list\" shows it."`
+	Overlap span   `default:"24h" help:"How long the old secret answers beside the new one: at most 30d; 0s ends it at once." placeholder:"SPAN"`
+}
+
+// Run gives a key a new secret.
+func (c keysRotateCmd) Run(ctx context.Context, env Env) error {
+	var made app.NewKey
+	grace := int(c.Overlap.d / time.Second)
+	err := c.call(ctx, env, http.MethodPost, "/keys/"+url.PathEscape(c.ID)+"/rotate", app.RotateRequest{GraceSeconds: &grace}, &made)
+	var wrong *fault.Error
+	if errors.As(err, &wrong) && wrong.Field == "grace_seconds" {
+		return fault.New(fault.Invalid, "expected at most 30d").At("--overlap")
+	}
+	if err != nil {
+		return seeKeys(err)
+	}
+	return c.show(env, made, func(w io.Writer) error {
+		until := "no longer answers"
+		if grace > 0 {
+			until = "answers until " + made.Grace.UTC().Format(time.RFC3339)
+		}
+		_, err := fmt.Fprintf(w, "Key %s (%s) has a new secret; the old one %s.\nIt is shown only now:\n%s\n", made.ID, made.Name, until, made.Key)
+		return err
+	})
+}
+
+// seeKeys says where the ids of keys are shown, where there is none as given.
+func seeKeys(err error) error {
+	var missing *fault.Error
+	if errors.As(err, &missing) && missing.Kind == fault.NotFound {
+		return missing.WithHint("see \"printwire keys list\"")
+	}
+	return err
 }
 
 type keysRevokeCmd struct {
@@ -84,12 +130,8 @@ func (c keysRevokeCmd) Run(ctx context.Context, env Env) error {
 	}
 	var key app.KeyRow
 	err := c.call(ctx, env, http.MethodDelete, "/keys/"+url.PathEscape(c.ID), nil, &key)
-	var missing *fault.Error
-	if errors.As(err, &missing) && missing.Kind == fault.NotFound {
-		return missing.WithHint("see \"printwire keys list\"")
-	}
 	if err != nil {
-		return err
+		return seeKeys(err)
 	}
 	return c.show(env, key, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "Key %s (%s) %s.\n", key.ID, key.Name, what)

@@ -34,17 +34,20 @@ type Env struct {
 
 // commands is the tree of commands and their flags.
 type commands struct {
-	Serve    serveCmd    `cmd:"" default:"withargs" help:"Run the bridge (the default)."`
-	Demo     demoCmd     `cmd:"" help:"Run the bridge with simulated printers; needs no settings, no network, no printer."`
-	Simulate simulateCmd `cmd:"" help:"Run one stand-alone simulated printer."`
-	Keys     keysCmd     `cmd:"" help:"Make, list and revoke API keys of the running bridge."`
-	Users    usersCmd    `cmd:"" help:"Show the MQTT logins of the running bridge."`
-	Oauth    oauthCmd    `cmd:"" name:"oauth" help:"Register, list and delete programs that ask people for access (OAuth 2.0)."`
-	Admin    adminCmd    `cmd:"" help:"Give the local administrator a new password, and print it."`
-	Printers printersCmd `cmd:"" help:"List, add, test and remove printers of the running bridge."`
-	Backup   backupCmd   `cmd:"" help:"Write a consistent copy of the running bridge's database to a file."`
-	Openapi  openapiCmd  `cmd:"" help:"Print the OpenAPI document of the REST API."`
-	Version  versionCmd  `cmd:"" help:"Print the version."`
+	Serve      serveCmd      `cmd:"" default:"withargs" help:"Run the bridge (the default)."`
+	Demo       demoCmd       `cmd:"" help:"Run the bridge with simulated printers; needs no settings, no network, no printer."`
+	Simulate   simulateCmd   `cmd:"" help:"Run one stand-alone simulated printer."`
+	Keys       keysCmd       `cmd:"" help:"Make, list, rotate and revoke API keys of the running bridge."`
+	Users      usersCmd      `cmd:"" help:"Show the MQTT logins of the running bridge."`
+	Oauth      oauthCmd      `cmd:"" name:"oauth" help:"Register, list and delete programs that ask people for access (OAuth 2.0)."`
+	Admin      adminCmd      `cmd:"" help:"Give the local administrator a new password, and print it."`
+	Printers   printersCmd   `cmd:"" help:"List, show, add, edit, test and remove printers of the running bridge."`
+	Backup     backupCmd     `cmd:"" help:"Write a consistent copy of the running bridge's database to a file."`
+	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of the database, while no bridge runs."`
+	Archives   archivesCmd   `cmd:"" help:"List, show, edit, delete and export the record of prints."`
+	Openapi    openapiCmd    `cmd:"" help:"Print the OpenAPI document of the REST API."`
+	Completion completionCmd `cmd:"" help:"Print the script that makes a shell complete this command line."`
+	Version    versionCmd    `cmd:"" help:"Print the version."`
 
 	Print kong.VersionFlag `name:"version" help:"Print the version."`
 }
@@ -55,7 +58,7 @@ func Main(ctx context.Context, env Env) int {
 	exited := -1
 	parser, err := kong.New(&tree,
 		kong.Name("printwire"),
-		kong.Description("3D printers in Home Assistant, without YAML."),
+		kong.Description("3D printers in Home Assistant, without YAML. The exit code is 0 when all went well, 1 when something failed, 2 when the command or the settings are wrong."),
 		kong.UsageOnError(),
 		kong.Vars{"version": "printwire " + env.Version},
 		kong.Writers(env.Stdout, env.Stderr),

@@ -22,7 +22,7 @@ type oauthCreateCmd struct {
 	dataFlag
 	Name         string   `required:"" help:"What people are asked to let in."`
 	Redirect     []string `required:"" help:"Where answers may go to, exactly. Repeatable." placeholder:"URI"`
-	Scope        []string `help:"The most that it can be granted; read when left out. Repeatable." placeholder:"SCOPE"`
+	Scope        []string `help:"The most that it can be granted; read when left out. Repeatable." placeholder:"SCOPE" words:"scopes"`
 	Confidential bool     `help:"It runs where it can keep a secret, and gets one."`
 	WithoutPKCE  bool     `name:"without-pkce" help:"Let a confidential client leave PKCE out, for old ones."`
 }
@@ -47,17 +47,11 @@ type oauthListCmd struct{ dataFlag }
 
 // Run lists the clients.
 func (c oauthListCmd) Run(ctx context.Context, env Env) error {
-	var rows []app.ClientRow
-	if err := c.call(ctx, env, http.MethodGet, "/clients", nil, &rows); err != nil {
-		return err
-	}
-	return c.show(env, rows, func(w io.Writer) error {
-		for _, r := range rows {
-			if _, err := fmt.Fprintf(w, "%s  %s  %s\n", r.ID, r.Name, strings.Join(r.Redirects, " ")); err != nil {
-				return err
-			}
-		}
-		return nil
+	return list(ctx, env, c.dataFlag, "/clients", []column[app.ClientRow]{
+		{"ID", func(r app.ClientRow) string { return r.ID }},
+		{"NAME", func(r app.ClientRow) string { return r.Name }},
+		{"SCOPES", func(r app.ClientRow) string { return short(r.Scopes) }},
+		{"REDIRECTS", func(r app.ClientRow) string { return strings.Join(r.Redirects, " ") }},
 	})
 }
 

@@ -8,7 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"text/tabwriter"
+	"strconv"
 
 	"github.com/printwire/printwire/app"
 	"github.com/printwire/printwire/fault"
@@ -17,7 +17,9 @@ import (
 // printersCmd has the commands about printers.
 type printersCmd struct {
 	List   printersListCmd   `cmd:"" help:"List the printers."`
+	Status printersStatusCmd `cmd:"" help:"Show what a printer does now."`
 	Add    printersAddCmd    `cmd:"" help:"Add a printer."`
+	Edit   printersEditCmd   `cmd:"" help:"Change how a printer is called or reached."`
 	Test   printersTestCmd   `cmd:"" help:"Connect to a printer and tell what is found, without adding it."`
 	Remove printersRemoveCmd `cmd:"" help:"Remove a printer and what is known of it; its id is never given again."`
 	Trust  printersTrustCmd  `cmd:"" help:"Accept the new certificate of a printer whose certificate has changed."`
@@ -27,17 +29,14 @@ type printersListCmd struct{ dataFlag }
 
 // Run lists the printers.
 func (c printersListCmd) Run(ctx context.Context, env Env) error {
-	var rows []app.PrinterRow
-	if err := c.call(ctx, env, http.MethodGet, "/printers", nil, &rows); err != nil {
-		return err
-	}
-	return c.show(env, rows, func(w io.Writer) error {
-		t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "ID\tNAME\tMODEL\tSERIAL\tHOST\tACTIVITY\tPROBLEM")
-		for _, r := range rows {
-			fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.ID, r.Name, r.Model, r.Serial, r.Host, r.Activity, r.Problem)
-		}
-		return t.Flush()
+	return list(ctx, env, c.dataFlag, "/printers", []column[app.PrinterRow]{
+		{"ID", func(r app.PrinterRow) string { return strconv.Itoa(r.ID) }},
+		{"NAME", func(r app.PrinterRow) string { return r.Name }},
+		{"MODEL", func(r app.PrinterRow) string { return r.Model }},
+		{"SERIAL", func(r app.PrinterRow) string { return r.Serial }},
+		{"HOST", func(r app.PrinterRow) string { return r.Host }},
+		{"ACTIVITY", func(r app.PrinterRow) string { return r.Activity }},
+		{"PROBLEM", func(r app.PrinterRow) string { return r.Problem }},
 	})
 }
 
@@ -50,7 +49,7 @@ type printerFlags struct {
 	Name        string `help:"Name to show; the serial when left out."`
 	Family      string `default:"bambu" help:"Family of the printer."`
 	Port        int    `help:"Port, when it is not the family's own."`
-	Certificate string `help:"How its certificate is checked: pin, verify or insecure."`
+	Certificate string `help:"How its certificate is checked: pin, verify or insecure." placeholder:"HOW" words:"pin,verify,insecure"`
 	Roots       string `help:"File with the maker's root certificates (PEM), for verify." type:"existingfile" placeholder:"FILE"`
 	Area        string `help:"Where it stands, suggested to Home Assistant."`
 }
@@ -60,14 +59,19 @@ func (f printerFlags) request() (app.PrinterRequest, error) {
 		Name: f.Name, Family: f.Family, Host: f.Host, Port: f.Port, Serial: f.Serial,
 		AccessCode: f.AccessCode, Certificate: f.Certificate, Area: f.Area,
 	}
+	var err error
 	if f.Roots != "" {
-		pem, err := os.ReadFile(f.Roots)
-		if err != nil {
-			return r, fmt.Errorf("reading the root certificates: %w", err)
-		}
-		r.Roots = string(pem)
+		r.Roots, err = rootsOf(f.Roots)
 	}
-	return r, nil
+	return r, err
+}
+
+func rootsOf(path string) (string, error) {
+	pem, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("reading the root certificates: %w", err)
+	}
+	return string(pem), nil
 }
 
 // withFlag names the flag for what is missing or wrong, where its name says more than the field's.

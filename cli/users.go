@@ -20,18 +20,7 @@ type usersListCmd struct{ dataFlag }
 
 // Run lists the logins.
 func (c usersListCmd) Run(ctx context.Context, env Env) error {
-	var users []app.UserRow
-	if err := c.call(ctx, env, http.MethodGet, "/users", nil, &users); err != nil {
-		return err
-	}
-	return c.show(env, users, func(w io.Writer) error {
-		for _, u := range users {
-			if _, err := fmt.Fprintln(w, u.Name); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	return list(ctx, env, c.dataFlag, "/users", []column[app.UserRow]{{"NAME", func(u app.UserRow) string { return u.Name }}})
 }
 
 type usersShowCmd struct {

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"text/tabwriter"
+	"time"
+	"unicode"
+)
+
+// column is one column of a table: its head, and what stands in it.
+type column[R any] struct {
+	head string
+	cell func(R) string
+}
+
+// list asks the bridge for rows and shows them: a table for people, or the
+// rows as they are for programs.
+func list[R any](ctx context.Context, env Env, d dataFlag, path string, columns []column[R]) error {
+	var rows []R
+	if err := d.call(ctx, env, http.MethodGet, path, nil, &rows); err != nil {
+		return err
+	}
+	return d.show(env, rows, func(w io.Writer) error { return table(w, rows, columns) })
+}
+
+// table writes rows under the heads of their columns.
+func table[R any](w io.Writer, rows []R, columns []column[R]) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	line := func(cell func(column[R]) string) {
+		cells := make([]string, len(columns))
+		for i, c := range columns {
+			cells[i] = printable(cell(c))
+		}
+		fmt.Fprintln(t, strings.TrimRight(strings.Join(cells, "\t"), "\t"))
+	}
+	line(func(c column[R]) string { return c.head })
+	for _, r := range rows {
+		line(func(c column[R]) string { return c.cell(r) })
+	}
+	return t.Flush()
+}
+
+// field is one line about a single thing; an empty value is left out.
+type field struct{ name, value string }
+
+// card writes fields, one a line.
+func card(w io.Writer, fields []field) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, f := range fields {
+		if f.value != "" {
+			fmt.Fprintf(t, "%s:\t%s\n", f.name, printable(f.value))
+		}
+	}
+	return t.Flush()
+}
+
+// printable keeps what printers and files are called from moving the cursor.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) {
+			return ' '
+		}
+		return r
+	}, text)
+}
+
+// stamp is a time in a table, "" for none.
+func stamp(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04")
+}
+
+// figure is a number with its unit, "" when it is unknown.
+func figure[N int | float64](n *N, unit string) string {
+	if n == nil {
+		return ""
+	}
+	return strings.TrimRight(fmt.Sprintf("%v %s", *n, unit), " ")
+}
+
+// lasting is a number of seconds as people say it, "" when it is unknown.
+func lasting(seconds *int) string {
+	if seconds == nil {
+		return ""
+	}
+	d := time.Duration(*seconds) * time.Second
+	if d < time.Minute {
+		return d.String()
+	}
+	return strings.TrimSuffix(d.Round(time.Minute).String(), "0s")
+}
