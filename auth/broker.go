@@ -84,7 +84,7 @@ func (a *Auth) mqttKey(key secret.Text, client, remote string) (MQTTGrant, error
 }
 
 // stands tells whether what was granted at login still holds.
-func (e *entry) stands() bool { return !e.revoked.Load() && !e.replaced.Load() }
+func (e *entry) stands() bool { return !e.over.Load() }
 
 // keyRules are the topics of a key: those of the bridge and of its printers,
 // and commands as far as its scopes do the same elsewhere.

@@ -60,12 +60,15 @@ func (a *Auth) edit(id string, edit KeyEdit) (k Key, changed bool, err error) {
 		what = KeyRights
 	}
 	next := a.newEntry(after, e.digest, e.old, e.use)
+	if !changed {
+		next.over = e.over
+	}
 	if err := a.audit.Commit(pairs(next), act(what, after, edit.By, edit.From, rights(after))); err != nil {
 		return Key{}, false, fmt.Errorf("changing %s: %w", id, err)
 	}
 	a.keys.Store(a.keys.Load().with(next))
 	if changed {
-		e.replaced.Store(true)
+		e.over.Store(true)
 	}
 	return next.current(), changed, nil
 }
@@ -175,13 +178,23 @@ func (a *Auth) rotate(id string, r Rotation) (secret.Text, Key, error) {
 	k.Grace = k.Rotated.Add(grace)
 	old := append(slices.Clone(e.old), oldSecret{e.digest, k.Rotated, k.Grace})
 	old = old[max(0, len(old)-oldKept):]
+	for i := range old { // those from before end with the last one
+		if old[i].until.After(k.Grace) {
+			old[i].until = k.Grace
+		}
+	}
 	next := a.newEntry(k, sha256.Sum256([]byte(text.Reveal())), old, e.use)
+	if grace > 0 {
+		next.over = e.over
+	}
 	detail := "the old secret answers until " + k.Grace.Format(time.RFC3339)
 	if err := a.audit.Commit(pairs(next), act(KeyRotated, k, r.By, r.From, detail)); err != nil {
 		return "", Key{}, fmt.Errorf("rotating %s: %w", id, err)
 	}
 	a.keys.Store(a.keys.Load().with(next))
-	e.replaced.Store(grace == 0)
+	if grace == 0 {
+		e.over.Store(true)
+	}
 	return text, next.current(), nil
 }
 
@@ -246,6 +259,7 @@ func (a *Auth) revokeAll(entries []*entry, by, reason string, beside ...AuditEnt
 	}
 	for _, e := range entries {
 		e.revoked.Store(true)
+		e.over.Store(true)
 	}
 	return nil
 }

@@ -92,8 +92,10 @@ type entry struct {
 	networks []netip.Prefix
 	inactive bool // its owner is
 	revoked  atomic.Bool
-	replaced atomic.Bool // by an entry with other rights
-	use      *usage
+	// over: what was granted with these rights holds no more. Entries of a key
+	// share it as long as the rights stay the same.
+	over *atomic.Bool
+	use  *usage
 }
 
 // usage is what is learnt about a key while it is checked.
@@ -191,13 +193,14 @@ func (a *Auth) newEntry(k Key, digest [sha256.Size]byte, old []oldSecret, use *u
 	if k.Plan.Name == "" {
 		k.Plan = Plans()[0]
 	}
-	e := &entry{key: k, digest: digest, old: old, use: use, id: Identity{
+	e := &entry{key: k, digest: digest, old: old, use: use, over: new(atomic.Bool), id: Identity{
 		KeyID: k.ID, Name: k.Name, Owner: k.Owner, Test: k.Test, Expires: k.Expires,
 		scopes: ordered(k.Scopes), printers: slices.Clone(k.Printers), plan: k.Plan,
 	}}
 	e.networks, _ = parseNetworks(k.Addresses) // checked when they were set
 	e.id, e.inactive = a.ofOwner(e.id)
 	e.revoked.Store(!k.Revoked.IsZero())
+	e.over.Store(!k.Revoked.IsZero())
 	return e
 }
 

@@ -119,6 +119,8 @@ func (a *Auth) draft(n NewKey, scopes []Scope) (Key, error) {
 	switch {
 	case !validName(n.Name):
 		return Key{}, fault.New(fault.Invalid, "expected 1 to 64 printable characters").At("name")
+	case n.Owner != "" && !validName(n.Owner):
+		return Key{}, fault.New(fault.Invalid, "expected 1 to 64 printable characters").At("owner")
 	case n.Printers != nil && len(n.Printers) == 0:
 		return Key{}, fault.New(fault.Invalid, "an empty list opens no printer; leave it out for all").At("printers")
 	case n.Addresses != nil && len(n.Addresses) == 0:

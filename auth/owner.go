@@ -112,7 +112,7 @@ func (a *Auth) putOwner(o Owner, by string) (ids []string, err error) {
 	for id, e := range a.keys.Load().keys {
 		if e.key.Owner == o.Name {
 			next = append(next, a.newEntry(e.key, e.digest, e.old, e.use))
-			e.replaced.Store(true)
+			e.over.Store(true)
 			ids = append(ids, id)
 		}
 	}
