@@ -139,6 +139,7 @@ func build(o Options, rows []row) (*api, http.Handler, error) {
 			return nil, nil, err
 		}
 	}
+	a.refuseOthers(engine)
 	spec, err := describe(a.huma.OpenAPI())
 	if err != nil {
 		return nil, nil, err
@@ -161,9 +162,7 @@ func (a *api) engine() *gin.Engine {
 	e.NoRoute(func(c *gin.Context) {
 		a.nowhere(c, problem{status: http.StatusNotFound, detail: "There is nothing at this path."})
 	})
-	e.NoMethod(func(c *gin.Context) {
-		a.nowhere(c, problem{status: http.StatusMethodNotAllowed, detail: "This path does not take " + method(c.Request) + "."})
-	})
+	e.NoMethod(a.noMethod)
 	return e
 }
 

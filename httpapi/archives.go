@@ -30,10 +30,10 @@ type Archives interface {
 type ArchiveFilter struct {
 	Printer  string `query:"printer_id" maxLength:"50" doc:"A printer's number or serial."`
 	Status   string `query:"status" maxLength:"40" doc:"A status or a result: completed, success, failed, stopped, printing …"`
-	Start    string `query:"start_date" maxLength:"40" doc:"A date or a time; only prints from then on."`
-	From     string `query:"date_from" maxLength:"40" doc:"The same as start_date."`
-	End      string `query:"end_date" maxLength:"40" doc:"A date or a time; a date is included."`
-	To       string `query:"date_to" maxLength:"40" doc:"The same as end_date."`
+	Start    string `query:"start_date" maxLength:"40" pattern:"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?)?)?$" doc:"A date or a time; only prints from then on."`
+	From     string `query:"date_from" maxLength:"40" pattern:"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?)?)?$" doc:"The same as start_date."`
+	End      string `query:"end_date" maxLength:"40" pattern:"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?)?)?$" doc:"A date or a time; a date is included."`
+	To       string `query:"date_to" maxLength:"40" pattern:"^([0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])(T([01][0-9]|2[0-3])(:[0-5][0-9]){2}([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])?)?)?$" doc:"The same as end_date."`
 	Search   string `query:"search" maxLength:"200" doc:"Words of names, files and tags."`
 	Q        string `query:"q" maxLength:"200" doc:"The same as search."`
 	Material string `query:"filament_type" maxLength:"40" doc:"A kind of filament."`
@@ -98,7 +98,7 @@ type archivesCall struct {
 	ArchiveFilter
 	Limit    int    `query:"limit" minimum:"1" maximum:"1000" default:"50"`
 	Offset   int    `query:"offset" minimum:"0" maximum:"10000000"`
-	Cursor   string `query:"cursor" maxLength:"100" doc:"The value of X-Next-Cursor of the page before."`
+	Cursor   string `query:"cursor" maxLength:"40" pattern:"^(-?[0-9a-z]{1,13}[.][0-9]{1,10})?$" doc:"The value of X-Next-Cursor of the page before."`
 	Envelope bool   `query:"envelope" doc:"An object with total and archives instead of an array."`
 }
 
@@ -159,14 +159,14 @@ func (a *api) archive(ctx context.Context, in *ArchivePath) (*archiveAnswer, err
 // ArchiveRequest changes what people wrote on a print: a JSON merge patch.
 type ArchiveRequest struct {
 	_        struct{}       `additionalProperties:"true"`
-	Name     patch[string]  `json:"name,omitzero"`
-	Print    patch[string]  `json:"print_name,omitzero"`
-	Notes    patch[string]  `json:"notes,omitzero"`
+	Name     patch[string]  `json:"name,omitzero" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$"`
+	Print    patch[string]  `json:"print_name,omitzero" maxLength:"200" pattern:"^[^\\x00-\\x1f\\x7f]*$" doc:"The same as name."`
+	Notes    patch[string]  `json:"notes,omitzero" maxLength:"4000" pattern:"^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f\\x7f]*$"`
 	Tags     patch[tags]    `json:"tags,omitzero"`
-	Result   patch[string]  `json:"result,omitzero"`
-	Status   patch[string]  `json:"status,omitzero"`
-	Grams    patch[float64] `json:"filament_used_grams,omitzero"`
-	Quantity patch[int]     `json:"quantity,omitzero"`
+	Result   patch[string]  `json:"result,omitzero" enum:"success,completed,failed,aborted,stopped,cancelled,skipped,archived,"`
+	Status   patch[string]  `json:"status,omitzero" enum:"success,completed,failed,aborted,stopped,cancelled,skipped,archived," doc:"The same as result."`
+	Grams    patch[float64] `json:"filament_used_grams,omitzero" minimum:"0" maximum:"100000"`
+	Quantity patch[int]     `json:"quantity,omitzero" minimum:"0" maximum:"10000"`
 	Favorite *bool          `json:"is_favorite,omitempty"`
 	Revision *int           `json:"revision,omitempty" doc:"The record's own; another one is a conflict."`
 }
@@ -176,7 +176,11 @@ type tags []string
 
 // Schema takes a list or a text.
 func (tags) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}, {Type: huma.TypeString}}}
+	most, long := archive.MaxTags, archive.MaxTag
+	return &huma.Schema{OneOf: []*huma.Schema{
+		{Type: huma.TypeArray, MaxItems: &most, Items: &huma.Schema{Type: huma.TypeString, MaxLength: &long, Pattern: `^[^\x00-\x1f\x7f]*$`}},
+		{Type: huma.TypeString, Description: "Tags with commas between them.", Pattern: `^[^\x00-\x1f\x7f]*$`},
+	}}
 }
 
 // UnmarshalJSON takes a list or a text.

@@ -176,6 +176,7 @@ func (a *api) admit(r row) func(huma.Context, func(huma.Context)) {
 			a.refuse(c, p)
 		case a.limited(c, s, r.class):
 		case !r.form && a.unreadable(c):
+		case a.emptyValue(c, ctx.Operation()):
 		default:
 			next(ctx)
 			if s.known && r.method != http.MethodGet && c.Writer.Status() < http.StatusBadRequest {

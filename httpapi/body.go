@@ -5,10 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"mime"
 	"net/http"
+	"strconv"
 	"strings"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
 )
 
@@ -95,6 +98,30 @@ func typed(r *http.Request, data []byte) (problem, bool) {
 	return problem{}, false
 }
 
+// emptyValue answers, and is true, when a parameter that is a number or a
+// truth value stands in the query without a value.
+func (a *api) emptyValue(c *gin.Context, op *huma.Operation) bool {
+	if c.Request.URL.RawQuery == "" {
+		return false
+	}
+	query := c.Request.URL.Query()
+	for _, p := range op.Parameters {
+		values, given := query[p.Name]
+		if p.In != "query" || !given || values[0] != "" {
+			continue
+		}
+		switch p.Schema.Type {
+		case huma.TypeInteger, huma.TypeNumber, huma.TypeBoolean:
+			a.refuse(c, problem{
+				status: http.StatusUnprocessableEntity, detail: p.Name + " has no value",
+				fields: []FailureField{{Pointer: "query." + p.Name, Detail: "must be a value of the type " + p.Schema.Type}},
+			})
+			return true
+		}
+	}
+	return false
+}
+
 // flawIn says what is wrong with a JSON text beyond its types, or "".
 func flawIn(data []byte) string {
 	const syntax = "The body is not valid JSON."
@@ -139,4 +166,47 @@ func flawIn(data []byte) string {
 			return "The body is nested too deeply."
 		}
 	}
+}
+
+// decode is json.Unmarshal, which also takes 60.0 where a whole number belongs:
+// JSON knows no difference, and neither do the schemas.
+func decode(data []byte, v any) error {
+	err := json.Unmarshal(data, v)
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) || !strings.HasPrefix(wrong.Value, "number") {
+		return err
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.UseNumber()
+	var tree any
+	if dec.Decode(&tree) != nil {
+		return err
+	}
+	plainer, encoding := json.Marshal(whole(tree))
+	if encoding != nil {
+		return err
+	}
+	return json.Unmarshal(plainer, v)
+}
+
+// mostWhole is the largest number up to which a float holds every whole one.
+const mostWhole = 1 << 53
+
+// whole writes whole numbers in v without a point or an exponent.
+func whole(v any) any {
+	switch v := v.(type) {
+	case map[string]any:
+		for name, inner := range v {
+			v[name] = whole(inner)
+		}
+	case []any:
+		for i, inner := range v {
+			v[i] = whole(inner)
+		}
+	case json.Number:
+		if f, err := v.Float64(); err == nil && f == math.Trunc(f) && math.Abs(f) <= mostWhole {
+			return json.Number(strconv.FormatFloat(f, 'f', -1, 64))
+		}
+	}
+	return v
 }

@@ -160,7 +160,7 @@ func TestAPI_ErrorMatrix(t *testing.T) {
 					t.Errorf("WWW-Authenticate: %q", challenge)
 				}
 			case 405:
-				if got.header.Get("Allow") != "GET" {
+				if got.header.Get("Allow") != "GET, HEAD" {
 					t.Errorf("Allow: %q", got.header.Get("Allow"))
 				}
 			case 403:

@@ -22,6 +22,13 @@ type patch[T any] struct {
 // Schema is the value's, or null.
 func (patch[T]) Schema(r huma.Registry) *huma.Schema {
 	s := *r.Schema(reflect.TypeFor[T](), false, "")
+	if s.OneOf != nil {
+		// huma takes a schema of the type null for one that takes everything.
+		first := *s.OneOf[0]
+		first.Nullable = true
+		s.OneOf = append([]*huma.Schema{&first}, s.OneOf[1:]...)
+		return &s
+	}
 	s.Nullable = true
 	return &s
 }
@@ -46,12 +53,12 @@ func (p patch[T]) MarshalJSON() ([]byte, error) {
 // KeyPatch changes a key: a JSON merge patch. What is left out stays, null
 // clears: all printers, everywhere, never.
 type KeyPatch struct {
-	Name        *string          `json:"name,omitempty" maxLength:"200"`
+	Name        *string          `json:"name,omitempty" minLength:"1" maxLength:"64" doc:"Printable text."`
 	Scopes      []string         `json:"scopes,omitempty" maxItems:"100"`
 	Permissions []string         `json:"permissions,omitempty" maxItems:"100"`
 	Scope       string           `json:"scope,omitempty" maxLength:"100"`
-	Printers    patch[[]int]     `json:"printer_ids,omitzero"`
-	Addresses   patch[[]string]  `json:"allowed_cidrs,omitzero"`
+	Printers    patch[[]int]     `json:"printer_ids,omitzero" minItems:"1" maxItems:"1000"`
+	Addresses   patch[[]string]  `json:"allowed_cidrs,omitzero" minItems:"1" maxItems:"32"`
 	Plan        patch[auth.Plan] `json:"rate_plan,omitzero"`
 	NotBefore   patch[time.Time] `json:"not_before,omitzero"`
 	ExpiresAt   patch[time.Time] `json:"expires_at,omitzero"`

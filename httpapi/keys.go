@@ -126,12 +126,12 @@ func (f KeyFlags) asked() map[string]bool {
 
 // KeyRequest asks for a key, in any of the vocabularies.
 type KeyRequest struct {
-	Name        string     `json:"name" maxLength:"200"`
+	Name        string     `json:"name" minLength:"1" maxLength:"64" doc:"Printable text."`
 	Scopes      []string   `json:"scopes,omitempty" maxItems:"100" doc:"Scopes, or terms that stand for several; none is read."`
 	Permissions []string   `json:"permissions,omitempty" maxItems:"100" doc:"Permissions by name, as in \"Read Printers\"."`
 	Scope       string     `json:"scope,omitempty" maxLength:"100" doc:"One term, as in read_only."`
-	Printers    *[]int     `json:"printer_ids,omitempty" maxItems:"1000" doc:"Only these printers; left out is all."`
-	Addresses   *[]string  `json:"allowed_cidrs,omitempty" maxItems:"100" doc:"Only from these networks; left out is everywhere."`
+	Printers    *[]int     `json:"printer_ids,omitempty" minItems:"1" maxItems:"1000" doc:"Only these printers; left out is all."`
+	Addresses   *[]string  `json:"allowed_cidrs,omitempty" minItems:"1" maxItems:"32" doc:"Only from these networks; left out is everywhere."`
 	Plan        *auth.Plan `json:"rate_plan,omitempty"`
 	Test        bool       `json:"test,omitempty" doc:"A key for which nothing is really done."`
 	NotBefore   *Time      `json:"not_before,omitempty"`
@@ -201,10 +201,14 @@ type keysAnswer struct {
 	Body  []KeyReport `nullable:"false"`
 }
 
-func (a *api) keys(ctx context.Context, _ *nothing) (*keysAnswer, error) {
+type keysCall struct {
+	Revoked bool `query:"revoked" doc:"Also those that were revoked."`
+}
+
+func (a *api) keys(ctx context.Context, in *keysCall) (*keysAnswer, error) {
 	who, list := caller(ctx), []KeyReport{}
 	for _, k := range a.Keys.Keys() {
-		if mayRead(who, k) {
+		if mayRead(who, k) && (in.Revoked || k.Revoked.IsZero()) {
 			list = append(list, a.keyReport(k, ""))
 		}
 	}
@@ -223,7 +227,7 @@ type KeyPath struct {
 
 func (a *api) key(ctx context.Context, in *KeyPath) (*keyAnswer, error) {
 	k, err := a.Keys.Key(in.ID)
-	if err != nil || !mayRead(caller(ctx), k) {
+	if err != nil || !k.Revoked.IsZero() || !mayRead(caller(ctx), k) {
 		return nil, keyMissing()
 	}
 	return &keyAnswer{Status: http.StatusOK, Body: a.keyReport(k, "")}, nil
@@ -235,7 +239,7 @@ func keyMissing() error { return fault.New(fault.NotFound, "API key not found") 
 func (a *api) manage(ctx context.Context, id string) (session, auth.Key, error) {
 	s := sender(ctx)
 	k, err := a.Keys.Key(id)
-	if err != nil || !s.who.Manages(k) {
+	if err != nil || !k.Revoked.IsZero() || !s.who.Manages(k) {
 		return s, auth.Key{}, keyMissing()
 	}
 	return s, k, nil
@@ -323,7 +327,7 @@ func (a *api) ticket(ctx context.Context, _ *nothing) (*ticketAnswer, error) {
 type auditCall struct {
 	Act    string `query:"act" maxLength:"64" doc:"One kind of act, or a beginning with a dot at its end, as in key."`
 	Key    string `query:"key" maxLength:"64" doc:"What is about this key."`
-	Before uint64 `query:"before" doc:"Only what is older than this number."`
+	Before uint64 `query:"before" maximum:"9007199254740991" doc:"Only what is older than this number."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"500" default:"50"`
 }
 

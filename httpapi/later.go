@@ -13,12 +13,30 @@ import (
 	"github.com/printwire/printwire/fault"
 )
 
-// absent is a handler for a route that this program does not have yet: it
-// says so, and why.
-func absent(reason string) func(*api, context.Context, *nothing) (*doneAnswer, error) {
-	return func(*api, context.Context, *nothing) (*doneAnswer, error) {
-		return nil, problem{status: http.StatusNotImplemented, detail: reason}
+// absent serves a route that this program does not have yet: it says so, and why.
+func absent(path, reason string) registrar {
+	gone := problem{status: http.StatusNotImplemented, detail: reason}
+	of := func(a *api, ctx context.Context, ref string) error {
+		if _, err := a.find(ctx, ref); err != nil {
+			return err
+		}
+		return gone
 	}
+	switch {
+	case strings.Contains(path, "{slot}"):
+		return serve(func(a *api, ctx context.Context, in *slotPath) (*doneAnswer, error) { return nil, of(a, ctx, in.ID) })
+	case strings.Contains(path, "{id}"):
+		return serve(func(a *api, ctx context.Context, in *printerPath) (*doneAnswer, error) { return nil, of(a, ctx, in.ID) })
+	default:
+		return serve(func(*api, context.Context, *nothing) (*doneAnswer, error) { return nil, gone })
+	}
+}
+
+// slotPath names a slot of a printer.
+type slotPath struct {
+	ID   string `path:"id" doc:"The printer's number or its serial." example:"1"`
+	AMS  int    `path:"ams" minimum:"0" maximum:"255" doc:"The changer; 255 is the external spool." example:"0"`
+	Slot int    `path:"slot" minimum:"0" maximum:"15" doc:"The slot, from 0." example:"0"`
 }
 
 type queueAnswer struct {
@@ -36,7 +54,11 @@ type numeric float64
 
 // Schema takes a number or a text.
 func (numeric) Schema(huma.Registry) *huma.Schema {
-	return &huma.Schema{OneOf: []*huma.Schema{{Type: huma.TypeNumber}, {Type: huma.TypeString, Pattern: `^-?[0-9]+(\.[0-9]+)?$`}}}
+	least, most := -1000.0, 1000.0
+	return &huma.Schema{OneOf: []*huma.Schema{
+		{Type: huma.TypeNumber, Minimum: &least, Maximum: &most},
+		{Type: huma.TypeString, Pattern: `^-?([0-9]{1,3}(\.[0-9]{1,12})?|1000(\.0{1,12})?)$`},
+	}}
 }
 
 // UnmarshalJSON takes a number or a text.
@@ -102,7 +124,7 @@ func laterRoutes() []row {
 	} {
 		list = append(list, row{
 			method: r.method, path: r.path, aliases: r.aliases, scope: r.scope, class: r.class, audit: r.audit, tag: "Not yet", summary: r.summary + "; not there yet",
-			more: r.reason, example: Done{}, fails: []int{http.StatusNotImplemented}, serve: serve(absent(r.reason)),
+			more: r.reason, example: Done{}, fails: []int{http.StatusNotImplemented}, serve: absent(r.path, r.reason),
 		})
 	}
 	return list

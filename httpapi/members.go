@@ -60,7 +60,7 @@ type clearable struct {
 // Schema is a text or null.
 func (clearable) Schema(huma.Registry) *huma.Schema {
 	most := 100
-	return &huma.Schema{Type: huma.TypeString, Nullable: true, MaxLength: &most}
+	return &huma.Schema{Type: huma.TypeString, Nullable: true, MaxLength: &most, Pattern: `^[^\x00-\x1f\x7f-\x9f]*$`}
 }
 
 // UnmarshalJSON takes a text or null.
@@ -84,11 +84,11 @@ func (c clearable) MarshalJSON() ([]byte, error) {
 // Names that this program has no use for are taken and left.
 type PrinterRequest struct {
 	_            struct{}    `additionalProperties:"true"`
-	Name         string      `json:"name,omitempty" maxLength:"100"`
-	IPAddress    string      `json:"ip_address,omitempty" maxLength:"253" doc:"An IP address or a host name."`
-	Host         string      `json:"host,omitempty" maxLength:"253" doc:"The same as ip_address."`
-	SerialNumber string      `json:"serial_number,omitempty" maxLength:"50"`
-	Serial       string      `json:"serial,omitempty" maxLength:"50" doc:"The same as serial_number."`
+	Name         string      `json:"name,omitempty" maxLength:"100" pattern:"^[^\\x00-\\x1f\\x7f-\\x9f]*$"`
+	IPAddress    string      `json:"ip_address,omitempty" maxLength:"253" pattern:"^[^\\x00-\\x20/\\x7f-\\xa0]*$" doc:"An IP address or a host name."`
+	Host         string      `json:"host,omitempty" maxLength:"253" pattern:"^[^\\x00-\\x20/\\x7f-\\xa0]*$" doc:"The same as ip_address."`
+	SerialNumber string      `json:"serial_number,omitempty" maxLength:"50" pattern:"^ *[0-9A-Za-z_-]* *$"`
+	Serial       string      `json:"serial,omitempty" maxLength:"50" pattern:"^ *[0-9A-Za-z_-]* *$" doc:"The same as serial_number."`
 	AccessCode   secret.Text `json:"access_code,omitempty" maxLength:"64" writeOnly:"true" doc:"The code that the printer's screen shows. It is never given out again."`
 	Location     clearable   `json:"location,omitzero" doc:"Where the printer stands."`
 	Area         clearable   `json:"area,omitzero" doc:"The same as location."`

@@ -40,6 +40,7 @@ type OAuth interface {
 // answers pages, redirects, or JSON that is not ours.
 func serveForm(handle func(*api, *gin.Context, url.Values)) registrar {
 	return func(a *api, op huma.Operation) {
+		a.describeForm(&op)
 		huma.Register(a.huma, op, func(_ context.Context, _ *nothing) (*huma.StreamResponse, error) {
 			if a.OAuth == nil {
 				return nil, problem{status: http.StatusNotFound, detail: "OAuth is not offered here."}
@@ -56,7 +57,8 @@ func serveForm(handle func(*api, *gin.Context, url.Values)) registrar {
 		})
 		if path := a.huma.OpenAPI().Paths[op.Path]; path != nil && path.Post != nil {
 			// Only now: huma would read a body that it was told of, and it knows no forms.
-			path.Post.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{formType: {Schema: &huma.Schema{Type: huma.TypeObject, AdditionalProperties: true}}}}
+			audit, _ := op.Extensions["x-audit"].(string)
+			path.Post.RequestBody = formBody(audit)
 		}
 	}
 }

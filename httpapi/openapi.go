@@ -3,8 +3,6 @@ package httpapi
 import (
 	"encoding/json"
 	"fmt"
-	"reflect"
-	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 )
@@ -24,7 +22,8 @@ func (a *api) config() huma.Config {
 	c := huma.DefaultConfig("Printwire", a.Version)
 	c.OpenAPIPath, c.DocsPath, c.SchemasPath = "", "", ""
 	c.CreateHooks = nil
-	c.Formats = map[string]huma.Format{"application/json": huma.DefaultJSONFormat, "json": huma.DefaultJSONFormat}
+	whole := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: decode}
+	c.Formats = map[string]huma.Format{"application/json": whole, "json": whole}
 	c.Transformers = []huma.Transformer{a.render}
 	c.Info.Description = "3D printers, keyed. Values that are not known are null; times are UTC."
 	c.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
@@ -46,54 +45,12 @@ func describe(o *huma.OpenAPI) ([]byte, error) {
 	if err := json.Unmarshal(raw, &tree); err != nil {
 		return nil, fmt.Errorf("read the OpenAPI document back: %w", err)
 	}
-	tidy(tree)
+	tidy(tree, o.Components.Schemas)
 	text, err := json.MarshalIndent(tree, "", "  ")
 	if err != nil {
 		return nil, fmt.Errorf("encode the OpenAPI document: %w", err)
 	}
 	return append(text, '\n'), nil
-}
-
-// tidy mends what huma's document says wrongly: a pointer to an object may be
-// null, answers may grow names, and its own error type is not used.
-func tidy(tree map[string]any) {
-	schemas, _ := dig(tree, "components", "schemas").(map[string]any)
-	delete(schemas, "ErrorModel")
-	delete(schemas, "ErrorDetail")
-	nullable := nullableObjects(reflect.TypeFor[Status](), reflect.TypeFor[Printer]())
-	for name, v := range schemas {
-		schema, _ := v.(map[string]any)
-		if !strings.HasSuffix(name, "Request") {
-			delete(schema, "additionalProperties")
-		}
-		properties, _ := schema["properties"].(map[string]any)
-		for _, field := range nullable[name] {
-			properties[field] = map[string]any{"oneOf": []any{properties[field], map[string]any{"type": "null"}}}
-		}
-	}
-}
-
-func dig(v any, path ...string) any {
-	for _, name := range path {
-		object, _ := v.(map[string]any)
-		v = object[name]
-	}
-	return v
-}
-
-// nullableObjects are, by type, the fields that point to an object.
-func nullableObjects(types ...reflect.Type) map[string][]string {
-	found := map[string][]string{}
-	for _, t := range types {
-		for i := range t.NumField() {
-			f := t.Field(i)
-			if f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct && f.Type.Elem() != reflect.TypeFor[Time]() {
-				name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-				found[t.Name()] = append(found[t.Name()], name)
-			}
-		}
-	}
-	return found
 }
 
 // Schema is that of an RFC 3339 text, or null.

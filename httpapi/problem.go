@@ -214,7 +214,11 @@ func (a *api) render(ctx huma.Context, _ string, v any) (any, error) {
 	case *huma.ErrorModel:
 		p := problem{status: e.Status, detail: e.Detail}
 		for _, d := range e.Errors {
-			p.fields = append(p.fields, FailureField{Pointer: pointer(d.Location), Detail: d.Message})
+			detail := d.Message
+			if strings.HasPrefix(detail, "json: ") {
+				detail = "has a value of a wrong type" // the decoder speaks of our types
+			}
+			p.fields = append(p.fields, FailureField{Pointer: pointer(d.Location), Detail: detail})
 		}
 		switch {
 		case p.status >= http.StatusInternalServerError:

@@ -42,6 +42,15 @@ func serveEncoded[T, I, O any](handle func(*api, context.Context, *I) (*O, error
 	}
 }
 
+// serveExport is serve for a file that is a table or, if the caller wants it, JSON.
+func serveExport[I, O any](handle func(*api, context.Context, *I) (*O, error)) registrar {
+	inner := serveText("text/csv", handle)
+	return func(a *api, op huma.Operation) {
+		inner(a, op)
+		op.Responses["200"].Content[jsonType] = &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeObject}}}
+	}
+}
+
 // serveText is serve for an answer that is no JSON.
 func serveText[I, O any](kind string, handle func(*api, context.Context, *I) (*O, error)) registrar {
 	inner := serve(handle)
@@ -52,6 +61,22 @@ func serveText[I, O any](kind string, handle func(*api, context.Context, *I) (*O
 			op.Responses["200"].Content = map[string]*huma.MediaType{kind: example}
 		}
 		inner(a, op)
+	}
+}
+
+// serveStream is serve for a stream of events, whose schema is that of each event.
+func serveStream[I, O any](handle func(*api, context.Context, *I) (*O, error)) registrar {
+	inner := serveText(streamType, handle)
+	return func(a *api, op huma.Operation) {
+		inner(a, op)
+		text := &huma.Schema{Type: huma.TypeString}
+		op.Responses["200"].Content[streamType].Schema = &huma.Schema{
+			Type: huma.TypeObject, Description: "One event of the stream.",
+			Properties: map[string]*huma.Schema{
+				"id": text, "event": text, "retry": {Type: huma.TypeInteger},
+				"data": {Type: huma.TypeString, Description: "JSON."},
+			},
+		}
 	}
 }
 
@@ -101,7 +126,7 @@ func (a *api) register(r row) error {
 	}
 	a.rows = append(a.rows, r)
 	op := huma.Operation{
-		OperationID: strings.ReplaceAll(r.audit, ".", "-"),
+		OperationID: operationID(r.audit),
 		Method:      r.method, Path: r.path, Summary: r.summary, Description: r.more, Tags: []string{r.tag},
 		DefaultStatus: r.status, Responses: a.responses(r, example), MaxBodyBytes: maxBody,
 		Extensions: map[string]any{"x-rate-class": string(r.class), "x-audit": r.audit},
@@ -145,7 +170,13 @@ func (a *api) responses(r row, example any) map[string]*huma.Response {
 	failure := a.huma.OpenAPI().Components.Schemas.Schema(reflect.TypeFor[Failure](), true, "")
 	success := cmp.Or(r.status, http.StatusOK)
 	list := map[string]*huma.Response{
-		fmt.Sprint(success): {Description: http.StatusText(success), Content: map[string]*huma.MediaType{jsonType: {Example: example}}},
+		fmt.Sprint(success): {
+			Description: http.StatusText(success), Links: r.links(),
+			Content: map[string]*huma.MediaType{jsonType: {Example: example}},
+		},
+	}
+	for _, code := range r.bare {
+		list[fmt.Sprint(code)] = &huma.Response{Description: http.StatusText(code)}
 	}
 	codes := []int{http.StatusBadRequest, http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusServiceUnavailable}
 	if !r.open {
@@ -163,8 +194,23 @@ func (a *api) responses(r row, example any) map[string]*huma.Response {
 	for _, code := range append(codes, r.fails...) {
 		list[fmt.Sprint(code)] = &huma.Response{
 			Description: http.StatusText(code),
-			Content:     map[string]*huma.MediaType{problemType: {Schema: failure}},
+			Content:     map[string]*huma.MediaType{problemType: {Schema: failure}, jsonType: {Schema: failure}},
 		}
 	}
 	return list
 }
+
+// links say which operations what was answered can be given to.
+func (r row) links() map[string]*huma.Link {
+	list := map[string]*huma.Link{}
+	id := "$response.body#/id"
+	if reflect.TypeOf(r.example).Kind() == reflect.Slice {
+		id = "$response.body#/0/id"
+	}
+	for _, audit := range r.next {
+		list[audit] = &huma.Link{OperationID: operationID(audit), Parameters: map[string]any{"id": id}}
+	}
+	return list
+}
+
+func operationID(audit string) string { return strings.ReplaceAll(audit, ".", "-") }

@@ -40,6 +40,10 @@ type row struct {
 	status int
 	// fails are failures that no other route has.
 	fails []int
+	// bare are further answers, which have no body.
+	bare []int
+	// next are the audit tags of the endpoints that take the id of what is answered.
+	next []string
 	// example is an answer, for the documentation.
 	example any
 	serve   registrar

@@ -12,16 +12,17 @@ func archiveRoutes() []row {
 	one := describeArchive(exampleRecord())
 	return []row{
 		{
-			method: http.MethodGet, path: base + "/archives", aliases: []string{base + "/archives/search"}, scope: auth.ArchivesRead, class: classRead, audit: "archives.list",
-			tag: "Archives", summary: "The prints, the newest first", example: []Archive{one},
+			method: http.MethodGet, path: base + "/archives", aliases: []string{base + "/archives/search"}, scope: auth.ArchivesRead, class: classRead, audit: "archives.list", fails: []int{http.StatusNotFound},
+			next: []string{"archives.get", "archives.edit", "archives.delete"},
+			tag:  "Archives", summary: "The prints, the newest first", example: []Archive{one},
 			more: "An array; envelope=true gives an object with total and archives.", serve: serve((*api).archives),
 		},
 		{
-			method: http.MethodGet, path: base + "/archives/export", scope: auth.ArchivesRead, class: classWrite, audit: "archives.export",
-			tag: "Archives", summary: "The prints as a file", example: "id,name\n", serve: serveText("text/csv", (*api).exportArchives),
+			method: http.MethodGet, path: base + "/archives/export", scope: auth.ArchivesRead, class: classWrite, audit: "archives.export", fails: []int{http.StatusNotFound},
+			tag: "Archives", summary: "The prints as a file", example: "id,name\n", serve: serveExport((*api).exportArchives),
 		},
 		{
-			method: http.MethodGet, path: base + "/archives/stats", scope: auth.StatsRead, class: classRead, audit: "archives.stats",
+			method: http.MethodGet, path: base + "/archives/stats", scope: auth.StatsRead, class: classRead, audit: "archives.stats", fails: []int{http.StatusNotFound},
 			tag: "Statistics", summary: "Sums over prints, in Bambuddy's words", example: describeStats(archive.Statistics{}), serve: serve((*api).stats),
 		},
 		{
@@ -37,11 +38,11 @@ func archiveRoutes() []row {
 			tag: "Archives", summary: "Delete a print", example: Done{Status: "deleted", Message: "Archive deleted"}, serve: serve((*api).deleteArchive),
 		},
 		{
-			method: http.MethodGet, path: base + "/statistics", scope: auth.StatsRead, class: classRead, audit: "statistics",
+			method: http.MethodGet, path: base + "/statistics", scope: auth.StatsRead, class: classRead, audit: "statistics", fails: []int{http.StatusNotFound},
 			tag: "Statistics", summary: "Sums over prints", example: describeStatistics(archive.Statistics{}), serve: serve((*api).statistics),
 		},
 		{
-			method: http.MethodGet, path: base + "/statistics/export", aliases: []string{base + "/archives/stats/export"}, scope: auth.StatsRead, class: classWrite, audit: "statistics.export",
+			method: http.MethodGet, path: base + "/statistics/export", aliases: []string{base + "/archives/stats/export"}, scope: auth.StatsRead, class: classWrite, audit: "statistics.export", fails: []int{http.StatusNotFound},
 			tag: "Statistics", summary: "The sums as a table", example: "group,key\n", serve: serveText("text/csv", (*api).exportStatistics),
 		},
 	}

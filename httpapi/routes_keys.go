@@ -43,7 +43,8 @@ func keyRoutes() []row {
 		{
 			method: http.MethodPost, path: base + "/api-keys", aliases: []string{"/v1/api-keys"}, scope: auth.KeysWrite, class: classWrite, audit: "keys.create",
 			tag: "Keys", summary: "Make an API key", status: http.StatusCreated, example: made,
-			more: "It is shown only here. A key makes no key that opens more than itself.", serve: serve((*api).createKey),
+			more: "It is shown only here. A key makes no key that opens more than itself.",
+			next: []string{"keys.get", "keys.edit", "keys.rotate", "keys.revoke"}, serve: serve((*api).createKey),
 		},
 		{
 			method: http.MethodGet, path: base + "/api-keys/{id}", aliases: []string{"/v1/api-keys/{id}"}, scope: auth.KeysRead, class: classRead, audit: "keys.get",

@@ -12,12 +12,14 @@ func printerRoutes() []row {
 		{
 			method: http.MethodGet, path: base + "/printers", scope: auth.PrintersRead, class: classRead, audit: "printers.list",
 			tag: "Printers", summary: "All printers", example: []Printer{examplePrinter()},
+			next:  []string{"printers.get", "printers.status", "printers.edit"},
 			serve: serve((*api).printers),
 		},
 		{
 			method: http.MethodPost, path: base + "/printers", scope: auth.PrintersManage, class: classWrite, audit: "printers.add",
 			tag: "Printers", summary: "Add a printer", status: http.StatusCreated, example: examplePrinter(),
 			more:  "Names of both spellings are taken: ip_address or host, serial_number or serial, location or area.",
+			next:  []string{"printers.get", "printers.status", "printers.edit", "printers.remove"},
 			serve: serve((*api).addPrinter),
 		},
 		{
@@ -46,6 +48,7 @@ func printerRoutes() []row {
 			method: http.MethodGet, path: base + "/printers/{id}/status", aliases: []string{base + "/webhook/printer/{id}/status"},
 			scope: auth.PrintersRead, class: classRead, audit: "printers.status",
 			tag: "Printers", summary: "What a printer does now", example: exampleStatus(),
+			bare:  []int{http.StatusNotModified},
 			serve: serveEncoded[Status]((*api).status),
 		},
 		{

@@ -15,7 +15,7 @@ func systemRoutes() []row {
 		{
 			method: http.MethodGet, path: "/health", aliases: []string{"/healthz"}, open: true, class: classRead, audit: "health",
 			tag: "System", summary: "Whether the bridge works", example: exampleHealth(),
-			serve: serve((*api).health),
+			serve: serveHealth((*api).health),
 		},
 		{
 			method: http.MethodGet, path: base + "/openapi.json", scope: auth.SystemRead, class: classRead, audit: "openapi",
@@ -42,7 +42,7 @@ func systemRoutes() []row {
 			tag: "Events", summary: "The stream of events", example: exampleStream(),
 			more: "Server-sent events. The id of an event is its number in the journal: Last-Event-ID resumes behind it. " +
 				"\"state\" has a printer's status, \"lost\" how many events are gone.",
-			serve: serveText("text/event-stream", (*api).events),
+			fails: []int{http.StatusNotFound}, serve: serveStream((*api).events),
 		},
 		{
 			method: http.MethodGet, path: base + "/settings", scope: auth.SettingsRead, class: classRead, audit: "settings.get",

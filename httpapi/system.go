@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"runtime"
 
+	"github.com/danielgtaylor/huma/v2"
+
 	"github.com/printwire/printwire/archive"
 	"github.com/printwire/printwire/fault"
 )
@@ -34,6 +36,15 @@ func (a *api) health(context.Context, *nothing) (*healthAnswer, error) {
 		out.Status, out.Body.Status, out.Body.Database = http.StatusServiceUnavailable, "unhealthy", "disconnected"
 	}
 	return &out, nil
+}
+
+// serveHealth is serve with the same answer when something is wrong.
+func serveHealth[I, O any](handle func(*api, context.Context, *I) (*O, error)) registrar {
+	inner := serve(handle)
+	return func(a *api, op huma.Operation) {
+		inner(a, op)
+		op.Responses["503"].Content = op.Responses["200"].Content
+	}
 }
 
 type descriptionAnswer struct {
