@@ -10,6 +10,7 @@ import (
 
 	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/secret"
 )
 
 func span(d time.Duration) *time.Duration { return &d }
@@ -51,6 +52,28 @@ func TestAuth_RotateKey(t *testing.T) {
 		}
 		if _, err := check(r, newest); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("secrets from before end with the last one, never later", func(t *testing.T) {
+		first, key := create(t, r, auth.NewKey{})
+		second, _, err := r.RotateKey(key.ID, auth.Rotation{Grace: span(24 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		third, _, err := r.RotateKey(key.ID, auth.Rotation{Grace: span(time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if id, err := check(r, first); err != nil || !id.Sunset.Equal(r.clock.Now().Add(time.Hour)) {
+			t.Errorf("the first secret: %+v, %v; want it to end with the second", id, err)
+		}
+		if _, _, err := r.RotateKey(key.ID, auth.Rotation{Grace: span(0)}); err != nil {
+			t.Fatal(err)
+		}
+		for i, old := range []secret.Text{first, second, third} {
+			if _, err := check(r, old); auth.ReasonOf(err) != auth.Revoked {
+				t.Errorf("secret %d after a rotation without overlap: %v", i+1, err)
+			}
 		}
 	})
 	t.Run("what cannot be is refused", func(t *testing.T) {
@@ -106,6 +129,29 @@ func TestAuth_EditKey(t *testing.T) {
 		must[auth.Key](t)(r.EditKey(key.ID, auth.KeyEdit{Printers: ptr([]int{1})}))
 		if grant.Read("printwire/S/progress") {
 			t.Error("the old session still reads")
+		}
+	})
+	t.Run("so does one from before a rename and a rotation", func(t *testing.T) {
+		text, key := create(t, r, auth.NewKey{Terms: []string{"mqtt:subscribe"}})
+		grant, err := r.MQTT("x", text, "c", "10.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := "renamed"
+		if _, err := r.EditKey(key.ID, auth.KeyEdit{Name: &name}); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.RotateKey(key.ID, auth.Rotation{}); err != nil {
+			t.Fatal(err)
+		}
+		if !grant.Read("printwire/status") {
+			t.Error("a rename or an overlapping rotation ends it")
+		}
+		if _, err := r.RevokeKey(key.ID, "me", ""); err != nil {
+			t.Fatal(err)
+		}
+		if grant.Read("printwire/status") {
+			t.Error("it reads on after the key was revoked")
 		}
 	})
 	t.Run("bad values and other people's keys", func(t *testing.T) {
@@ -267,5 +313,32 @@ func TestCloudFences(t *testing.T) {
 		if got := auth.ReasonOf(err).Code(auth.ByHeader); got != c.code {
 			t.Errorf("%v: %q, want %q", err, got, c.code)
 		}
+	}
+}
+
+func TestAuth_ARequestUnderWayGivesNothingAwayAnyMore(t *testing.T) {
+	r := open(t, nil, nil)
+	text, key := create(t, r, auth.NewKey{Owner: "anna", Terms: []string{"printers:read", "keys:write"}})
+	_, other := create(t, r, auth.NewKey{Owner: "anna", Terms: []string{"printers:read"}})
+	asker, err := check(r, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.EditKey(key.ID, auth.KeyEdit{Terms: &[]string{"keys:write"}}); err != nil {
+		t.Fatal(err)
+	}
+	wide := auth.NewKey{Name: "late", Terms: []string{"printers:read"}, By: &asker}
+	if _, _, err := r.CreateKey(wide); auth.ReasonOf(err) != auth.Forbidden {
+		t.Errorf("with a right that was taken away meanwhile: %v", err)
+	}
+	if _, err := r.RevokeKey(key.ID, "me", ""); err != nil {
+		t.Fatal(err)
+	}
+	wide.Terms = []string{}
+	if _, _, err := r.CreateKey(wide); auth.ReasonOf(err) != auth.Revoked {
+		t.Errorf("creating with a key that was revoked meanwhile: %v", err)
+	}
+	if _, _, err := r.RotateKey(other.ID, auth.Rotation{By: &asker}); auth.ReasonOf(err) != auth.Revoked {
+		t.Errorf("rotating with a key that was revoked meanwhile: %v", err)
 	}
 }

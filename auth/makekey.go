@@ -176,6 +176,12 @@ func (a *Auth) within(n NewKey, scopes []Scope, networks []netip.Prefix) error {
 	if n.By == nil {
 		return nil
 	}
+	// What the asker could when the request came may have ended since.
+	by, err := a.Again(*n.By)
+	if err != nil {
+		return err
+	}
+	n.By = &by
 	if err := n.By.Require(KeysWrite); err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -92,6 +93,44 @@ func TestRates_RemainingNeverLies(t *testing.T) {
 		if after := rates.Take("key", plan, auth.ReadClass, "", 0); !after.OK && len(full.Violated()) == 1 {
 			t.Fatalf("seed %d: nothing is free at Reset: %+v, then %+v", seed, full, after)
 		}
+	}
+}
+
+// TestRates_Concurrent: of many at once exactly as many pass as fit, and each
+// of them is told another number of what remains.
+func TestRates_Concurrent(t *testing.T) {
+	c := newClock()
+	rates := auth.NewRates(c.Now)
+	plan := auth.Plan{Name: auth.PlanCustom, Minute: 300, Hour: 500, Read: 200}
+	for minute, want := range []int{200, 200, 100, 0} {
+		told := make([]atomic.Int32, want+1)
+		var passed atomic.Int32
+		var wg sync.WaitGroup
+		for range 16 {
+			wg.Go(func() {
+				for range 40 {
+					rate := rates.Take("key", plan, auth.ReadClass, "", 0)
+					if rate.OK && rate.Remaining < want {
+						told[rate.Remaining].Add(1)
+					}
+					if rate.OK {
+						passed.Add(1)
+					} else if rate.Remaining != 0 || rate.RetryAfter < 1 {
+						t.Errorf("refused with %d remaining, to wait %d s", rate.Remaining, rate.RetryAfter)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		if int(passed.Load()) != want {
+			t.Fatalf("minute %d: %d passed, want %d", minute, passed.Load(), want)
+		}
+		for i := range want {
+			if told[i].Load() != 1 {
+				t.Errorf("minute %d: %d were told that %d remain", minute, told[i].Load(), i)
+			}
+		}
+		c.add(time.Minute)
 	}
 }
 

@@ -65,6 +65,16 @@ func TestCommandLine_Archives(t *testing.T) {
 	if out, err := h.run("archives", "export", "--file", file); code(err) != 1 || !strings.Contains(out, "exists already") {
 		t.Errorf("over a file: exit %d, %s", code(err), out)
 	}
+	refuseArchives(h, id)
+	h.must("archives", "delete", id, "--purge")
+	if out, err := h.run("archives", "show", id); code(err) != 1 {
+		t.Errorf("after its deletion: exit %d, %s", code(err), out)
+	}
+}
+
+// refuseArchives gives bad input about a print.
+func refuseArchives(h *house, id string) {
+	h.t.Helper()
 	for name, c := range map[string]struct {
 		args []string
 		code int
@@ -81,12 +91,8 @@ func TestCommandLine_Archives(t *testing.T) {
 		"a format":         {[]string{"export", "--format", "xml"}, 2, "format"},
 	} {
 		if out, err := h.run(append([]string{"archives"}, c.args...)...); code(err) != c.code || !strings.Contains(out, c.want) {
-			t.Errorf("%s: exit %d, want %d and %q: %s", name, code(err), c.code, c.want, out)
+			h.t.Errorf("%s: exit %d, want %d and %q: %s", name, code(err), c.code, c.want, out)
 		}
-	}
-	h.must("archives", "delete", id, "--purge")
-	if out, err := h.run("archives", "show", id); code(err) != 1 {
-		t.Errorf("after its deletion: exit %d, %s", code(err), out)
 	}
 }
 

@@ -127,6 +127,7 @@ type stream struct {
 	shown   map[int]uint64
 	wrote   time.Time
 	looked  time.Time
+	checked time.Time
 	w       http.ResponseWriter
 	control *http.ResponseController
 }
@@ -147,6 +148,11 @@ func (a *api) events(ctx context.Context, in *streamCall) (*huma.StreamResponse,
 			return
 		}
 		defer a.streams.leave(st)
+		// A key that was revoked before the stream was counted cut nothing.
+		if err := st.still(); err != nil {
+			a.refuse(c, a.unauthorized(err, shown{carrier: sender(c.Request.Context()).carrier}))
+			return
+		}
 		// A stream is counted apart from what is answered at once.
 		release(c.Request.Context())
 		st.w, st.control = c.Writer, http.NewResponseController(c.Writer)
@@ -307,20 +313,30 @@ func (st *stream) pictures() error {
 // alive says now and then that the stream is there, and how far it is.
 func (st *stream) alive() error {
 	now := st.a.Now()
+	if now.Sub(st.checked) >= keepalive {
+		if err := st.still(); err != nil {
+			return err
+		}
+	}
 	if now.Sub(st.wrote) < keepalive {
 		return nil
 	}
-	who, err := st.a.Keys.Again(st.who)
-	if err != nil {
-		return err
-	}
-	st.who = who
 	if st.told < st.seq {
 		// An id alone is kept by clients and tells their program nothing.
 		st.told = st.seq
 		return st.send(fmt.Sprintf(": keepalive\nid: %d\n\n", st.seq))
 	}
 	return st.send(": keepalive\n\n")
+}
+
+// still asks whether the stream's owner may still have it.
+func (st *stream) still() error {
+	who, err := st.a.Keys.Again(st.who)
+	if err != nil {
+		return err
+	}
+	st.who, st.checked = who, st.a.Now()
+	return nil
 }
 
 // send writes and flushes. A client that does not read in time is cut off.

@@ -305,6 +305,56 @@ func TestServer_DeviceGuessing(t *testing.T) {
 	}
 }
 
+func TestServer_ADeviceIsAnsweredOnce(t *testing.T) {
+	r := open(t, nil)
+	_, login := r.client(oauth.NewClient{})
+	d, err := r.DeviceAuthorize(login, "read")
+	if err != nil {
+		t.Fatal(err)
+	}
+	bert := auth.Person("bert", "Bert")
+	first, err := r.DeviceConsent(d.UserCode, anna(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := r.DeviceConsent(d.UserCode, bert, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	third, err := r.DeviceConsent(d.UserCode, bert, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	scopes := []auth.Scope{auth.PrintersRead}
+	if _, err := r.Approve(first.ID, anna(), scopes); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Approve(second.ID, bert, scopes); oauth.CodeOf(err) != oauth.ExpiredToken {
+		t.Errorf("a second person's answer: %v", err)
+	}
+	if _, err := r.Deny(third.ID, bert); err != nil {
+		t.Error(err)
+	}
+	tokens := r.token(oauth.TokenRequest{Login: login, GrantType: oauth.GrantDevice, DeviceCode: d.DeviceCode})
+	if id := mustID(t, r, tokens.Access); id.Owner != "anna-id" {
+		t.Errorf("the device got the access of %s, want that of the first who answered", id.Owner)
+	}
+}
+
+func TestServer_OneAddressHasTenDevicesWaiting(t *testing.T) {
+	r := open(t, nil)
+	_, login := r.client(oauth.NewClient{})
+	for i := range 12 {
+		if _, err := r.DeviceAuthorize(login, "read"); (err == nil) != (i < 10) || err != nil && oauth.CodeOf(err) != oauth.RateLimited {
+			t.Errorf("device %d: %v", i+1, err)
+		}
+	}
+	login.Remote = "192.168.1.10"
+	if _, err := r.DeviceAuthorize(login, "read"); err != nil {
+		t.Errorf("from another address: %v", err)
+	}
+}
+
 func TestServer_FailuresAreLimited(t *testing.T) {
 	r := open(t, nil)
 	c, login := r.client(oauth.NewClient{Confidential: true})

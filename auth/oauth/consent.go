@@ -200,6 +200,9 @@ func (s *Server) Approve(id string, who auth.Identity, scopes []auth.Scope) (str
 	}
 	if p.device != nil {
 		delete(s.pages, id)
+		if !p.device.open(s.o.Now()) {
+			return "", refuse(ExpiredToken, "the device no longer waits, or was answered already")
+		}
 		p.device.granted = g
 		return "", nil
 	}
@@ -230,7 +233,9 @@ func (s *Server) Deny(id string, who auth.Identity) (string, error) {
 	}
 	delete(s.pages, id)
 	if p.device != nil {
-		p.device.denied = true
+		if p.device.open(s.o.Now()) {
+			p.device.denied = true
+		}
 		return "", nil
 	}
 	answer := url.Values{"error": {AccessDenied}, "error_description": {"the person refused"}}

@@ -17,6 +17,7 @@ const (
 	codeLetters   = "BCDFGHJKLMNPQRSTVWXZ" // no vowels, no look-alikes
 	codeWidth     = 8
 	mostDevices   = 100
+	devicesEach   = 10 // from one address
 	mostTries     = 5
 )
 
@@ -40,6 +41,12 @@ type device struct {
 	tries    int
 	denied   bool
 	granted  *grant
+	remote   string
+}
+
+// open tells whether the device still waits for its answer.
+func (d *device) open(now time.Time) bool {
+	return !d.denied && d.granted == nil && now.Before(d.until)
 }
 
 // guess counts wrong user codes of a person.
@@ -63,20 +70,23 @@ func (s *Server) DeviceAuthorize(l Login, scope string) (Device, error) {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	now := s.o.Now()
+	now, own := s.o.Now(), 0
 	for key, d := range s.devices {
-		if !now.Before(d.until) {
+		switch {
+		case !now.Before(d.until):
 			delete(s.devices, key)
+		case d.remote == l.Remote:
+			own++
 		}
 	}
-	if len(s.devices) >= mostDevices {
+	if len(s.devices) >= mostDevices || own >= devicesEach {
 		return Device{}, &Error{Code: RateLimited, Description: "too many devices are waiting", RetryAfter: time.Minute}
 	}
 	user, err := s.userCode()
 	if err != nil {
 		return Device{}, err
 	}
-	s.devices[user] = &device{code: digestOf(code), user: user, client: c.ID, scope: scope, until: now.Add(deviceLife), interval: firstInterval}
+	s.devices[user] = &device{code: digestOf(code), user: user, client: c.ID, scope: scope, until: now.Add(deviceLife), interval: firstInterval, remote: l.Remote}
 	return Device{code, shown(user), int(deviceLife / time.Second), int(firstInterval / time.Second)}, nil
 }
 
@@ -150,7 +160,7 @@ func (s *Server) typedCode(user string, who auth.Identity, remote string) (*devi
 		d.tries++
 		c = s.client(d.client)
 	}
-	if d == nil || c.ID == "" || d.denied || d.granted != nil || d.tries > mostTries || !now.Before(d.until) {
+	if d == nil || c.ID == "" || d.tries > mostTries || !d.open(now) {
 		g.wrong++
 		s.guesses[who.Owner] = g
 		return nil, client{}, s.fail(remote, refuse(InvalidGrant, "there is no device with this code"))
