@@ -46,7 +46,7 @@ func law() map[string][]string {
 		"mqtt/client":           {"mqtt"},
 		"mqtt/mqtttest":         {"mqtt"},
 
-		"hass": {}, "auth": {}, "settings": {}, "printer": {}, "mqtt": {}, "journal": {}, "filecache": {},
+		"hass": {}, "auth": {}, "settings": {"printer"}, "printer": {}, "mqtt": {}, "journal": {}, "filecache": {},
 		"printer/bambu/ftps": {}, "printer/simulator/ftpserver": {}, "httpapi/certificate": {},
 		"fault": {}, "secret": {},
 	}

@@ -3,15 +3,11 @@ package bridge
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
 )
-
-// serials is the shape of a serial.
-var serials = regexp.MustCompile(`^[A-Z0-9_-]{1,50}$`)
 
 // Add takes a printer in and gives its id. One that is not Managed is stored,
 // so that Restore finds it after a restart. Its session starts at once, or with Run.
@@ -51,7 +47,7 @@ func (b *Bridge) Restore(ctx context.Context) error {
 
 func (b *Bridge) add(ctx context.Context, c printer.Config, keep bool) (int, error) {
 	c.Serial = strings.ToUpper(strings.TrimSpace(c.Serial))
-	if !serials.MatchString(c.Serial) {
+	if !printer.ValidSerial(c.Serial) {
 		return 0, fault.New(fault.Invalid, "must be 1 to 50 of A–Z, 0–9, _ and -").At("serial")
 	}
 	if err := b.load(ctx); err != nil {

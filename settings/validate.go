@@ -10,11 +10,12 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/printwire/printwire/printer"
 )
 
 var (
 	familyPattern = regexp.MustCompile(`^[a-z][a-z0-9]{0,31}$`)
-	serialPattern = regexp.MustCompile(`^[A-Z0-9_-]{1,50}$`)
 	namePattern   = regexp.MustCompile(`^[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?$`)
 	prefixPattern = regexp.MustCompile(`^[A-Za-z0-9_-]+(?:/[A-Za-z0-9_-]+)*$`)
 )
@@ -182,7 +183,7 @@ func (c *checker) printer(at string, p Printer) {
 		c.add(at+"host", "must be an IP address or a host name")
 	}
 	c.port(at+"port", p.Port, 0)
-	if !serialPattern.MatchString(p.Serial) {
+	if !printer.ValidSerial(p.Serial) {
 		c.add(at+"serial", "must have 1 to 50 of A-Z 0-9 _ -, as the printer's screen shows it")
 	}
 	if n := len(p.AccessCode.Reveal()); n == 0 || n > 20 {

@@ -116,7 +116,7 @@ func (c *certCheck) refuse(code printer.ProblemCode, text string) error {
 
 // quoteName shows a name out of a certificate, which anybody may have written.
 func quoteName(name string) string {
-	if serialShape.MatchString(name) {
+	if printer.ValidSerial(name) {
 		return name
 	}
 	return "somebody else"

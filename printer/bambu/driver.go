@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"log/slog"
-	"regexp"
 	"strings"
 	"sync"
 	"time"
@@ -63,8 +62,6 @@ type Driver struct {
 
 var _ printer.Driver = (*Driver)(nil)
 
-var serialShape = regexp.MustCompile(`^[A-Z0-9_-]{1,50}$`)
-
 // New checks the options and makes a Driver. It starts nothing.
 // fault.Invalid names the field that is wrong.
 func New(o Options) (*Driver, error) {
@@ -76,7 +73,7 @@ func New(o Options) (*Driver, error) {
 		return nil, fault.New(fault.Invalid, "must be 1 to 65535, got %d", c.Port).At("port")
 	case c.FilesPort < 0 || c.FilesPort > 65535:
 		return nil, fault.New(fault.Invalid, "must be 1 to 65535, got %d", c.FilesPort).At("files_port")
-	case !serialShape.MatchString(c.Serial):
+	case !printer.ValidSerial(c.Serial):
 		return nil, fault.New(fault.Invalid, "must be the printer's serial number in capitals, got %.50q", c.Serial).At("serial")
 	case c.AccessCode == "":
 		return nil, fault.New(fault.Invalid, "must be the access code from the printer's screen").At("access_code")
