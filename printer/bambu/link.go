@@ -3,6 +3,7 @@ package bambu
 import (
 	"context"
 	"crypto/tls"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -65,9 +66,14 @@ type link struct {
 	// overflow: payloads were dropped because the inbox was full.
 	overflow atomic.Bool
 	// mute: the printer does not confirm what is published at QoS 1.
-	mute   atomic.Bool
-	outbox chan []byte
-	done   chan struct{}
+	mute atomic.Bool
+
+	// mu guards what follows: our own questions that wait to be sent, and
+	// whether somebody is sending them, who is waited for by sends.
+	mu              sync.Mutex
+	outbox          [][]byte
+	sending, closed bool
+	sends           sync.WaitGroup
 }
 
 // open connects. It may take as long as ctx allows.
@@ -75,8 +81,6 @@ func open(ctx context.Context, dial dialFunc, t target, serial string) (*link, e
 	l := &link{
 		request: "device/" + serial + "/request",
 		inbox:   make(chan []byte, inboxSize),
-		outbox:  make(chan []byte, outboxSize),
-		done:    make(chan struct{}),
 	}
 	t.Subscribe = "device/" + serial + "/report"
 	t.OnMessage = l.receive
@@ -85,7 +89,6 @@ func open(ctx context.Context, dial dialFunc, t target, serial string) (*link, e
 		return nil, err
 	}
 	l.conn = c
-	go l.send() // owner: link; close ends it and waits
 	return l, nil
 }
 
@@ -101,8 +104,16 @@ func (l *link) receive(payload []byte) {
 
 // send publishes the outbox, so that the driver's loop never waits for a socket.
 func (l *link) send() {
-	defer close(l.done)
-	for payload := range l.outbox {
+	for {
+		l.mu.Lock()
+		if len(l.outbox) == 0 || l.closed {
+			l.outbox, l.sending = nil, false
+			l.mu.Unlock()
+			return
+		}
+		payload := l.outbox[0]
+		l.outbox = l.outbox[1:]
+		l.mu.Unlock()
 		ctx, cancel := context.WithTimeout(context.Background(), publishTime)
 		_ = l.conn.Publish(ctx, l.request, payload, 0) // a lost link says so by itself
 		cancel()
@@ -127,15 +138,23 @@ func (l *link) publish(ctx context.Context, payload []byte) error {
 // ask queues one of the driver's own questions; a full queue drops it, because
 // the watchdog asks again.
 func (l *link) ask(payload []byte) {
-	select {
-	case l.outbox <- payload:
-	default:
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.closed || len(l.outbox) >= outboxSize {
+		return
+	}
+	l.outbox = append(l.outbox, payload)
+	if !l.sending {
+		l.sending = true
+		l.sends.Go(l.send) // owner: link; it ends when all is sent, and close waits
 	}
 }
 
 // close ends the connection and waits for everything that used it.
 func (l *link) close() {
-	close(l.outbox)
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
 	l.conn.Close()
-	<-l.done
+	l.sends.Wait()
 }

@@ -26,9 +26,14 @@ const (
 	fullEvery = 5 * time.Minute
 	// safetyEvery is after how long a full report is asked for although deltas flow.
 	safetyEvery = 10 * time.Minute
-	// overflowPause and refreshPause bound how often a full report is asked for with need.
-	overflowPause = 10 * time.Second
-	refreshPause  = 15 * time.Second
+	// refreshPause bounds how often a person's refresh asks for a full report.
+	refreshPause = 15 * time.Second
+	// firstRefill and lastRefill are the pauses between full reports that are
+	// asked for because others were dropped. They double as long as reports are
+	// dropped, and begin anew when none was for calm.
+	firstRefill = time.Second
+	lastRefill  = 10 * time.Second
+	calm        = time.Minute
 	// greetAgain is after how long an unanswered greeting is repeated, greetings how often in all.
 	greetAgain = 5 * time.Second
 	greetings  = 3
@@ -75,6 +80,11 @@ type network struct {
 	// fullAt is when a complete report came last, askedAt when one was asked
 	// for, refreshedAt when a person did.
 	fullAt, askedAt, refreshedAt time.Time
+	// overflowAt is when reports were last found to be dropped, refillAt when a
+	// full one is to be asked for therefore, refilledAt when that was last done,
+	// and refillPause how long it is then not done again.
+	overflowAt, refillAt, refilledAt time.Time
+	refillPause                      time.Duration
 	// greeted counts the greetings, woken the steps against silence.
 	greeted, woken int
 	// trouble is what keeps the printer offline.
@@ -114,10 +124,23 @@ func (n *network) reported(now time.Time, whole, full bool) {
 	n.delivering, n.attempts, n.cuts = true, 0, 0
 	n.downSince, n.trouble = time.Time{}, printer.Problem{}
 	if whole {
-		n.whole, n.fullAt = true, now
+		n.whole, n.fullAt, n.refillAt = true, now, time.Time{}
 		n.fulls = n.fulls || full
 	} else {
 		n.deltas = true
+	}
+}
+
+// overflowed notes that reports were dropped, the answer to the last question
+// for a full one perhaps among them.
+func (n *network) overflowed(now time.Time) {
+	if now.Sub(n.overflowAt) >= calm {
+		n.refillPause = 0
+	}
+	n.overflowAt, n.firstReport = now, now
+	n.whole, n.greeted = false, greetings-1 // nor need the answer come: ask once more
+	if n.refillAt = now; now.Sub(n.refilledAt) < n.refillPause {
+		n.refillAt = n.refilledAt.Add(n.refillPause)
 	}
 }
 
@@ -182,7 +205,7 @@ func (s *session) connected(r dialled, now time.Time) {
 	s.net.announced = true
 	s.net.link = r.link
 	s.net.since, s.net.aliveAt = now, now
-	s.net.deltas = false
+	s.net.deltas, s.net.refillAt = false, time.Time{}
 	s.net.delivering, s.net.whole, s.net.greeted, s.net.woken = false, false, 0, 0
 	switch s.net.trouble.Code {
 	case printer.ProblemSilent, printer.ProblemSerial: // only a report disproves these

@@ -166,9 +166,8 @@ func (s *session) read(payload []byte, now time.Time) {
 	if s.net.link.overflow.Swap(false) {
 		s.log.warnHourly(now, "overflow", "reports came faster than they were read; asking for a full one")
 		s.doc = s.doc.anew()
-		s.gap, s.complete, s.net.firstReport = true, false, now
-		s.askAll(now, overflowPause)
-		s.net.whole, s.net.greeted = false, greetings-1 // the answer may be dropped, too: ask once more
+		s.gap, s.complete = true, false
+		s.net.overflowed(now)
 	}
 	m, err := s.doc.apply(payload)
 	s.net.alive(now)

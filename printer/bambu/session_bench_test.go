@@ -17,7 +17,7 @@ func reporting(tb testing.TB) *session {
 		tb.Fatal(err)
 	}
 	s := newSession(d, newDesk(), printer.Start{Fresh: true}, func(printer.Update) {})
-	s.net.link = &link{inbox: make(chan []byte), outbox: make(chan []byte, 1000)}
+	s.net.link = &link{inbox: make(chan []byte), closed: true}
 	return s
 }
 

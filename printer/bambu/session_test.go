@@ -227,26 +227,6 @@ func TestDriver_GraceSurvivesACrash(t *testing.T) {
 	}
 }
 
-func TestDriver_Overflow(t *testing.T) {
-	inBubble(t, fresh(), func(r *rig) {
-		r.wait(time.Minute - 50*time.Millisecond)
-		c := r.conn()
-		asked := r.sent("pushall")
-		l := linkOf(r)
-		for i := range 3 * inboxSize {
-			l.receive([]byte(`{"print":{"command":"push_status","nozzle_temper":` + string(rune('0'+i%10)) + `}}`))
-		}
-		r.wait(time.Second)
-		if r.sent("pushall") != asked+1 {
-			t.Errorf("asked %d times for a full report", r.sent("pushall")-asked)
-		}
-		if s := r.state(); !s.Online || s.Model != "A1" || s.Activity != printer.Idle {
-			t.Errorf("state is %+v", s)
-		}
-		_ = c
-	})
-}
-
 func TestDriver_FaultsAreEpisodes(t *testing.T) {
 	inBubble(t, fresh(), func(r *rig) {
 		jam := `{"print":{"command":"push_status","hms":[{"attr":50331904,"code":131073}]}}`

@@ -76,6 +76,7 @@ func (s *session) next() time.Time {
 		sooner(n.retryAt)
 	case n.link != nil:
 		sooner(n.aliveAt.Add([]time.Duration{wakeAfter, askAfter, silentAfter}[min(n.woken, 2)]))
+		sooner(n.refillAt)
 		if !n.met() {
 			sooner(n.askedAt.Add(greetAgain * time.Duration(n.greeted)))
 		}
@@ -162,6 +163,8 @@ func (s *session) watch(now time.Time) {
 		s.askAll(now, fullEvery)
 	}
 	switch {
+	case due(n.refillAt, now):
+		s.refill(now)
 	case !n.met() && n.greeted > 0 && due(n.askedAt.Add(greetAgain*time.Duration(n.greeted)), now):
 		s.greet(now)
 	case n.met() && n.deltas && due(n.nextFull(), now):
@@ -188,6 +191,14 @@ func (s *session) greet(now time.Time) {
 	s.ask(versionPart())
 	s.ask(pushAllPart())
 	s.net.askedAt = now
+}
+
+// refill asks for a full report because others were dropped.
+func (s *session) refill(now time.Time) {
+	n := &s.net
+	n.refillAt, n.refilledAt = time.Time{}, now
+	n.refillPause = min(max(2*n.refillPause, firstRefill), lastRefill)
+	s.askAll(now, 0)
 }
 
 // askAll asks for a full report unless that was done less than pause ago.
