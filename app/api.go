@@ -11,15 +11,23 @@ import (
 	"strconv"
 
 	"github.com/printwire/printwire/httpapi"
+	"github.com/printwire/printwire/printer"
 )
 
 // openAPI makes the REST API.
 func (a *App) openAPI(context.Context) error {
-	api, err := httpapi.New(httpapi.Options{
+	o := httpapi.Options{
 		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, OAuth: a.oauth, Archives: a.recorder, Journal: a.store, Store: a.store.KV("api"),
 		Settings: a.shownSettings, System: a.system, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
 		Hosts: a.hosts(), PublicURL: a.settings.HTTP.PublicURL, CORSOrigins: a.settings.HTTP.CORSOrigins, QueryKey: a.settings.HTTP.QueryKey,
-	})
+	}
+	if a.book != nil {
+		o.Lines = a.book.Lines
+	}
+	if a.simulated != nil {
+		o.Simulated = func(s printer.Snapshot) bool { return a.simulated(s.Config.Serial) }
+	}
+	api, err := httpapi.New(o)
 	if err != nil {
 		return err
 	}
@@ -86,7 +94,7 @@ func (a *App) shownSettings() map[string]any {
 		"homeassistant": map[string]any{"discovery_prefix": s.HomeAssistant.DiscoveryPrefix},
 		"printers":      printers, "milestones": s.Milestones,
 		"archive": map[string]any{"records": s.Archive.Records, "days": s.Archive.Days},
-		"log": map[string]any{"level": s.Log.Level, "format": s.Log.Format},
+		"log":     map[string]any{"level": s.Log.Level, "format": s.Log.Format},
 		// What Bambuddy's clients look for.
 		"mqtt_enabled": true, "mqtt_topic_prefix": "printwire", "currency": nil, "energy_cost_per_kwh": nil,
 	}

@@ -25,6 +25,7 @@ import (
 	"github.com/printwire/printwire/discovery"
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/hass"
+	"github.com/printwire/printwire/logbook"
 	"github.com/printwire/printwire/mqtt/broker"
 	"github.com/printwire/printwire/printer"
 	"github.com/printwire/printwire/secret"
@@ -45,6 +46,11 @@ type Options struct {
 	Data    string
 	Version string
 	Log     *slog.Logger
+	// Book is what Log writes to: it hides the secrets that it is told of, and
+	// has the last lines for diagnostics. nil is none.
+	Book *logbook.Book
+	// Simulated tells by its serial whether a printer is none; nil is never.
+	Simulated func(serial string) bool
 	// Level changes how much is logged; nil leaves that out.
 	Level *slog.LevelVar
 	// Now is the clock; nil is time.Now.
@@ -57,13 +63,15 @@ type Options struct {
 
 // App is the whole program. Make one with New, run it once with Run.
 type App struct {
-	settings settings.Settings
-	data     string
-	version  string
-	log      *slog.Logger
-	level    *slog.LevelVar
-	now      func() time.Time
-	install  string
+	settings  settings.Settings
+	data      string
+	version   string
+	log       *slog.Logger
+	book      *logbook.Book
+	simulated func(serial string) bool
+	level     *slog.LevelVar
+	now       func() time.Time
+	install   string
 
 	store   *storage.Store
 	auth    *auth.Auth
@@ -79,6 +87,8 @@ type App struct {
 	// cutStreams ends the API's open streams of a key.
 	cutStreams func(key string)
 
+	// first: the local administrator was made at this start.
+	first  bool
 	socket net.Listener
 	doors  []*door
 	again  chan struct{}
@@ -89,12 +99,13 @@ type App struct {
 // process does. A failed New leaves nothing open.
 func New(ctx context.Context, o Options) (_ *App, err error) {
 	a := &App{
-		settings: o.Settings, data: o.Data, version: o.Version, log: o.Log, level: o.Level, now: o.Now,
+		settings: o.Settings, data: o.Data, version: o.Version, log: o.Log, book: o.Book, simulated: o.Simulated, level: o.Level, now: o.Now,
 		again: make(chan struct{}, 1),
 	}
 	if a.now == nil {
 		a.now = time.Now
 	}
+	a.hide(append(o.Settings.Secrets(), o.Token)...)
 	if o.Token != "" {
 		a.supervisor = hass.NewSupervisor(cmp.Or(o.SupervisorURL, hass.SupervisorURL), o.Token)
 	}
@@ -150,7 +161,7 @@ func (a *App) openAuth(context.Context) error {
 		Store: a.store.KV("auth"), Log: a.log, Now: a.now, NewID: a.newID, Users: users,
 		Prefix: "printwire", DiscoveryPrefix: a.settings.HomeAssistant.DiscoveryPrefix,
 		Serial: a.serial, Revoked: a.revoked,
-		AllowAdminKeys: a.settings.Keys.AllowAdminKeys, OwnerCeiling: a.settings.Keys.OwnerLimit,
+		Simulated: a.simulatedSerials, AllowAdminKeys: a.settings.Keys.AllowAdminKeys, OwnerCeiling: a.settings.Keys.OwnerLimit,
 	}))
 	if err := a.auth.Load(); err != nil {
 		return fmt.Errorf("reading keys and users: %w", err)
@@ -158,7 +169,32 @@ func (a *App) openAuth(context.Context) error {
 	if err := a.oauth.Load(); err != nil {
 		return fmt.Errorf("reading OAuth clients and grants: %w", err)
 	}
+	if login, err := a.auth.Login(auth.HomeAssistant); err == nil {
+		a.hide(login)
+	}
+	return a.firstAdmin()
+}
+
+// firstAdmin makes the local administrator at the first start, unless Home
+// Assistant knows the people. Nobody is told the password that it has then: a
+// log is kept too long for that.
+func (a *App) firstAdmin() error {
+	if a.supervisor != nil {
+		return nil
+	}
+	made, err := a.auth.FirstAdmin()
+	if err != nil {
+		return fmt.Errorf("making the local administrator: %w", err)
+	}
+	a.first = made != ""
 	return nil
+}
+
+// hide keeps secrets out of the log.
+func (a *App) hide(texts ...secret.Text) {
+	if a.book != nil {
+		a.book.Hide(texts...)
+	}
 }
 
 // topics are a login's rules as auth takes them; nil for none.
@@ -177,6 +213,20 @@ func (a *App) serial(id int) (string, bool) {
 	}
 	s, err := a.bridge.Snapshot(id)
 	return s.Config.Serial, err == nil
+}
+
+// simulatedSerials are the serials of the printers that are none.
+func (a *App) simulatedSerials() []string {
+	var serials []string
+	if a.bridge == nil || a.simulated == nil {
+		return nil
+	}
+	for _, s := range a.bridge.Snapshots() {
+		if a.simulated(s.Config.Serial) {
+			serials = append(serials, s.Config.Serial)
+		}
+	}
+	return serials
 }
 
 // revoked ends the streams and MQTT sessions of a login that lost its rights.

@@ -38,6 +38,7 @@ func (a *App) openBus(ctx context.Context) (err error) {
 	}
 	a.log.Debug("MQTT chosen", "embedded", choice.Embedded, "client", choice.Client, "why", choice.Why)
 	a.provide = choice.Provide
+	a.hide(choice.External.Password)
 	b := &a.brokers
 	if choice.Embedded {
 		if b.embedded, err = a.embedded(); err != nil {

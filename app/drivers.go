@@ -40,6 +40,7 @@ func (a *App) openDriver(c printer.Config) (printer.Driver, error) { return a.dr
 
 // driver makes the driver of a printer's family.
 func (a *App) driver(c printer.Config, log *slog.Logger) (printer.Driver, error) {
+	a.hide(c.AccessCode)
 	for _, f := range families() {
 		if f.name == c.Family {
 			return f.open(a, c, log)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
 )
@@ -110,6 +111,10 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	for _, d := range a.doors {
 		d.open(a.log)
 		parts.start(d.name, func(ctx context.Context) error { return d.serve(ctx, a.log, a.server()) })
+	}
+	if a.first {
+		a.log.Info("there is a local administrator now, who may let programs in (OAuth)", "name", auth.LocalAdmin,
+			"hint", "\"printwire admin\" gives it a password and shows it once")
 	}
 	return nil
 }

@@ -58,6 +58,9 @@ type Options struct {
 	Prefix, DiscoveryPrefix string
 	// Serial is the serial of a printer id, for the topics of a key.
 	Serial func(id int) (string, bool)
+	// Simulated are the serials of printers that are none: test keys have the
+	// topics of those alone. nil is none.
+	Simulated func() []string
 	// Revoked is told of each MQTTGrant.Name that lost its rights, so that its
 	// sessions can be ended. It is called without a lock held.
 	Revoked func(name string)

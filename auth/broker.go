@@ -90,15 +90,7 @@ func (e *entry) stands() bool { return !e.over.Load() }
 // and commands as far as its scopes do the same elsewhere.
 func (a *Auth) keyRules(id Identity) []TopicRule {
 	root := a.o.Prefix + "/"
-	devices := []string{"+"}
-	if id.printers != nil {
-		devices = nil
-		for _, printer := range id.printers {
-			if serial, ok := a.serial(printer); ok {
-				devices = append(devices, serial)
-			}
-		}
-	}
+	devices := a.devices(id)
 	var rules []TopicRule
 	if id.Has(MQTTPublish) && !id.Test { // a test key moves nothing
 		// The two that are no printers come first: "+" would match them too.
@@ -114,6 +106,30 @@ func (a *Auth) keyRules(id Identity) []TopicRule {
 		}
 	}
 	return rules
+}
+
+// devices are the serials of a key's printers, or "+" for all. A test key has
+// the simulated ones alone.
+func (a *Auth) devices(id Identity) []string {
+	devices := []string{"+"}
+	if id.printers != nil {
+		devices = nil
+		for _, printer := range id.printers {
+			if serial, ok := a.serial(printer); ok {
+				devices = append(devices, serial)
+			}
+		}
+	}
+	if !id.Test {
+		return devices
+	}
+	var simulated []string
+	if a.o.Simulated != nil {
+		simulated = a.o.Simulated()
+	}
+	return slices.DeleteFunc(slices.Clone(simulated), func(serial string) bool {
+		return id.printers != nil && !slices.Contains(devices, serial)
+	})
 }
 
 // commands are the rules for the commands of one device. Where the scope is

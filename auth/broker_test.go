@@ -265,3 +265,34 @@ func TestAuth_MQTTKey(t *testing.T) {
 		}
 	})
 }
+
+func TestAuth_ATestKeyReadsSimulatedPrintersAlone(t *testing.T) {
+	r := open(t, nil, func(o *auth.Options) { o.Simulated = func() []string { return []string{"SERIAL1", "SERIAL2"} } })
+	for _, c := range []struct {
+		name     string
+		printers []int
+		read     map[string]bool
+	}{
+		{"all printers", nil, map[string]bool{"SERIAL1": true, "SERIAL2": true, "SERIAL3": false}},
+		{"one of them", []int{2, 3}, map[string]bool{"SERIAL1": false, "SERIAL2": true, "SERIAL3": false}},
+	} {
+		text, _ := create(t, r, auth.NewKey{Test: true, Printers: c.printers, Terms: []string{"mqtt:subscribe", "mqtt:publish", "printers:control"}})
+		grant, err := r.MQTT("x", text, "", "10.0.0.1:1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for serial, may := range c.read {
+			if got := grant.Read("printwire/" + serial + "/progress"); got != may {
+				t.Errorf("%s: reads %s: %t", c.name, serial, got)
+			}
+			if grant.Write("printwire/" + serial + "/pause/set") {
+				t.Errorf("%s: moves %s", c.name, serial)
+			}
+		}
+	}
+	none := open(t, nil, nil)
+	text, _ := create(t, none, auth.NewKey{Test: true, Terms: []string{"mqtt:subscribe"}})
+	if grant, err := none.MQTT("x", text, "", "10.0.0.1:1"); err != nil || grant.Read("printwire/SERIAL1/progress") || !grant.Read("printwire/status") {
+		t.Errorf("without simulated printers: %v", err)
+	}
+}

@@ -19,6 +19,7 @@ import (
 	"github.com/printwire/printwire/app"
 	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/logbook"
 	"github.com/printwire/printwire/printer/simulator"
 	"github.com/printwire/printwire/settings"
 )
@@ -91,7 +92,11 @@ func (c demoCmd) Run(ctx context.Context, env Env) error {
 	if err != nil {
 		return err
 	}
-	o := app.Options{Settings: loaded, Data: data, Version: env.Version, Log: logger(env.Stderr, "text", level), Level: level}
+	book := logbook.New(env.Stderr)
+	o := app.Options{Settings: loaded, Data: data, Version: env.Version, Log: book.Logger("text", level), Book: book, Level: level}
+	o.Simulated = func(serial string) bool {
+		return slices.ContainsFunc(printers, func(p *simulator.Printer) bool { return p.Serial() == serial })
+	}
 	load := func() (app.Options, error) { return o, nil }
 	return run(ctx, load, func(a *app.App, r app.Ready) error { return c.announce(ctx, env, a, r, data, printers) })
 }

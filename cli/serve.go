@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
 
 	"github.com/printwire/printwire/addon"
 	"github.com/printwire/printwire/app"
+	"github.com/printwire/printwire/logbook"
 	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/settings"
 )
@@ -54,8 +54,9 @@ func (c serveCmd) options(env Env) (app.Options, error) {
 	if err := level.UnmarshalText([]byte(loaded.Log.Level)); err != nil {
 		return app.Options{}, &usageError{err}
 	}
+	book := logbook.New(env.Stderr)
 	return app.Options{
-		Settings: loaded, Data: data, Version: env.Version, Log: logger(env.Stderr, loaded.Log.Format, level), Level: level,
+		Settings: loaded, Data: data, Version: env.Version, Log: book.Logger(loaded.Log.Format, level), Book: book, Level: level,
 		Token: secret.Text(env.value("SUPERVISOR_TOKEN")),
 	}, nil
 }
@@ -132,13 +133,4 @@ func (c serveCmd) flags() map[string]string {
 		}
 	}
 	return set
-}
-
-// logger writes the program's log.
-func logger(w io.Writer, format string, level slog.Leveler) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
-	if format == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
-	}
-	return slog.New(slog.NewTextHandler(w, options))
 }

@@ -29,3 +29,20 @@ func TestDefault_IsShut(t *testing.T) {
 		t.Errorf("limits are %+v, %+v", s.Keys, s.Archive)
 	}
 }
+
+func TestSettings_Secrets(t *testing.T) {
+	s := settings.Default()
+	if got := s.Secrets(); len(got) != 0 {
+		t.Errorf("the defaults hold %d secrets", len(got))
+	}
+	s.HTTP.Key, s.MQTT.Key, s.MQTT.External.Password = "one", "two", "four"
+	s.MQTT.Users = []settings.User{{Name: "a", Password: "three"}}
+	s.Printers = []settings.Printer{{Name: "a", AccessCode: "five"}, {Name: "b", AccessCode: "six"}}
+	var got []string
+	for _, text := range s.Secrets() {
+		got = append(got, text.Reveal())
+	}
+	if !slices.Equal(got, []string{"one", "two", "three", "four", "five", "six"}) {
+		t.Errorf("the secrets are %v", got)
+	}
+}
