@@ -56,25 +56,60 @@ func IngressPath(value string) string {
 	return ""
 }
 
+// Where the certificates of Home Assistant are, and where HTTPS is in the
+// container; the manifest names both too.
+const (
+	sslFolder = "/ssl/"
+	sslListen = ":8443"
+)
+
 // option is one option of the app's manifest and the setting it stands for.
-type option struct{ name, path string }
+// as makes the setting's value from the option's; nil takes it as it is.
+type option struct {
+	name, path string
+	as         func(any) any
+}
 
 // options is the table of the app's options, as the manifest shows them. The
 // manifest's schema allows little nesting, hence flat names.
 func options() []option {
 	return []option{
-		{"printers", "printers"},
-		{"users", "mqtt.users"},
-		{"mqtt_mode", "mqtt.mode"},
-		{"mqtt_host", "mqtt.external.host"},
-		{"mqtt_port", "mqtt.external.port"},
-		{"mqtt_user", "mqtt.external.user"},
-		{"mqtt_password", "mqtt.external.password"},
-		{"mqtt_tls", "mqtt.external.tls"},
-		{"milestones", "milestones"},
-		{"discovery_prefix", "homeassistant.discovery_prefix"},
-		{"log_level", "log.level"},
+		{"printers", "printers", nil},
+		{"users", "mqtt.users", nil},
+		{"mqtt_mode", "mqtt.mode", nil},
+		{"mqtt_host", "mqtt.external.host", nil},
+		{"mqtt_port", "mqtt.external.port", nil},
+		{"mqtt_user", "mqtt.external.user", nil},
+		{"mqtt_password", "mqtt.external.password", nil},
+		{"mqtt_tls", "mqtt.external.tls", nil},
+		{"ssl", "http.tls_listen", sslPort},
+		{"certfile", "http.certificate", sslFile},
+		{"keyfile", "http.key", sslFile},
+		{"public_url", "http.public_url", nil},
+		{"cors_origins", "http.cors_origins", nil},
+		{"allow_admin_keys", "keys.allow_admin_keys", nil},
+		{"archive_records", "archive.records", nil},
+		{"archive_days", "archive.days", nil},
+		{"milestones", "milestones", nil},
+		{"discovery_prefix", "homeassistant.discovery_prefix", nil},
+		{"log_level", "log.level", nil},
 	}
+}
+
+// sslPort is the address for HTTPS when it is switched on.
+func sslPort(on any) any {
+	if on == true {
+		return sslListen
+	}
+	return nil
+}
+
+// sslFile is a file in the folder of certificates, unless it says where it is.
+func sslFile(name any) any {
+	if text, ok := name.(string); ok && text != "" && !strings.ContainsAny(text, "/\n") {
+		return sslFolder + text
+	}
+	return name
 }
 
 // Options is the layer of settings that the options file makes, read with
@@ -104,6 +139,9 @@ func decode(data []byte) settings.Layer {
 	for _, o := range options() {
 		names[o.path] = o.name
 		if value, ok := given[o.name]; ok {
+			if o.as != nil {
+				value = o.as(value)
+			}
 			put(tree, strings.Split(o.path, "."), value)
 			delete(given, o.name)
 		}

@@ -23,6 +23,10 @@ type manifest struct {
 	Ports                                     map[string]*int
 	Services, Discovery                       []string
 	Options, Schema                           map[string]any
+	Map                                       []struct {
+		Type     string
+		ReadOnly bool `yaml:"read_only"`
+	}
 }
 
 type translation struct {
@@ -138,6 +142,8 @@ func sample(t *testing.T, name string, rule any) any {
 		return 42
 	case "bool":
 		return true
+	case "url":
+		return "https://panel.example.org"
 	case "list":
 		words := strings.Split(strings.TrimSuffix(rest, ")"), "|")
 		return words[len(words)-1]
@@ -172,11 +178,43 @@ func TestManifest_EveryRuleOfTheSchemaReachesASetting(t *testing.T) {
 			p.Certificate == "insecure" && p.Area == "text" && p.Family == "bambu" && p.Port == 42 && p.Roots == "text",
 		"users":    u.Name == "text" && u.Password.Reveal() == "text" && slices.Equal(u.Topics, []string{"text"}),
 		"external": e.Host == "text" && e.Port == 42 && e.User == "text" && e.Password.Reveal() == "text" && e.TLS,
+		"https":    s.HTTP.TLSListen == ":8443" && s.HTTP.Certificate == "/ssl/text" && s.HTTP.Key.Reveal() == "/ssl/text",
+		"API":      s.HTTP.PublicURL == "https://panel.example.org" && slices.Equal(s.HTTP.CORSOrigins, []string{"https://panel.example.org"}) && s.Keys.AllowAdminKeys,
+		"archive":  s.Archive.Records == 42 && s.Archive.Days == 42,
 		"others":   s.MQTT.Mode == "both" && s.Log.Level == "debug" && s.HomeAssistant.DiscoveryPrefix == "ha/x" && slices.Equal(s.Milestones, []int{42}),
 	} {
 		if !ok {
 			t.Errorf("%s did not arrive: %+v", name, s)
 		}
+	}
+}
+
+func TestOptions_HTTPS(t *testing.T) {
+	for _, c := range []struct{ name, given, listen, certificate string }{
+		{"off", `{"ssl": false}`, "", ""},
+		{"on, with a certificate of its own", `{"ssl": true, "certfile": "", "keyfile": ""}`, ":8443", ""},
+		{"a file of another folder", `{"ssl": true, "certfile": "/data/c.pem", "keyfile": "/data/k.pem"}`, ":8443", "/data/c.pem"},
+		{"a file of Home Assistant", `{"ssl": true, "certfile": "fullchain.pem", "keyfile": "privkey.pem"}`, ":8443", "/ssl/fullchain.pem"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s, err := settings.Load(options(t, []byte(c.given)))
+			if err != nil || s.HTTP.TLSListen != c.listen || s.HTTP.Certificate != c.certificate {
+				t.Errorf("%v: %+v", err, s.HTTP)
+			}
+		})
+	}
+	for given, want := range map[string]string{
+		`{"ssl": true, "certfile": "fullchain.pem"}`: "must be set when http.certificate is",
+		`{"public_url": "printwire"}`:                "http.public_url: must be a URL",
+		`{"cors_origins": ["*"]}`:                    "must be one origin",
+		`{"archive_days": -1}`:                       "must be 0 to",
+	} {
+		if _, err := settings.Load(options(t, []byte(given))); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", given, err)
+		}
+	}
+	if m := readManifest(t); m.Ports["8443/tcp"] != nil || len(m.Map) != 1 || m.Map[0].Type != "ssl" || !m.Map[0].ReadOnly {
+		t.Errorf("ports %v, map %v", m.Ports, m.Map)
 	}
 }
 
