@@ -23,7 +23,7 @@ func everybody() []string { return []string{"fault", "secret"} }
 func law() map[string][]string {
 	below := []string{
 		"addon", "archive", "auth", "auth/oauth", "bridge", "discovery", "hass", "httpapi", "httpapi/certificate", "journal", "logbook", "mqtt", "mqtt/broker",
-		"mqtt/client", "filecache", "printer", "printer/bambu", "printer/simulator", "settings", "storage",
+		"mqtt/client", "filecache", "printer", "printer/bambu", "printer/simulator", "settings", "sliced", "storage",
 	}
 	return map[string][]string{
 		"":        {"cli"},
@@ -48,13 +48,13 @@ func law() map[string][]string {
 
 		"hass": {}, "auth": {}, "settings": {"printer"}, "printer": {}, "mqtt": {}, "journal": {}, "filecache": {},
 		"printer/bambu/ftps": {}, "printer/simulator/ftpserver": {}, "httpapi/certificate": {}, "logbook": {},
-		"fault": {}, "secret": {},
+		"sliced": {}, "sliced/slicedtest": {}, "fault": {}, "secret": {},
 	}
 }
 
 // inTests may be imported by every _test.go file, beside the package's own row.
 func inTests() []string {
-	return []string{"filecache", "printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
+	return []string{"filecache", "printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "sliced/slicedtest", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
 }
 
 // testHelpers are packages that only _test.go files may import.
