@@ -35,6 +35,7 @@ func (b *Broker) snapshot(c *conn) {
 func (b *Broker) replay(c *conn) {
 	defer c.out.resume()
 	version := c.client.Properties.ProtocolVersion
+	var u unpacker
 	for _, r := range c.replays {
 		var ids []int
 		if r.sub.Identifier > 0 {
@@ -42,6 +43,7 @@ func (b *Broker) replay(c *conn) {
 		}
 		for _, h := range r.held {
 			d := h.delivery(b.opt.Now())
+			d.payload = u.payload(h.value)
 			if !c.out.replay(c.largest(), func(dst []byte) []byte { return appendMessage(dst, version, &d, true, ids) }) {
 				break
 			}
@@ -50,9 +52,9 @@ func (b *Broker) replay(c *conn) {
 	c.replays = nil
 }
 
-// delivery is the value as a message.
+// delivery is the value as a message, but for its payload.
 func (h held) delivery(now time.Time) delivery {
-	d := delivery{topic: h.topic, payload: h.payload}
+	d := delivery{topic: h.topic}
 	if h.by == nil {
 		return d
 	}

@@ -19,6 +19,8 @@ type retained struct {
 	store               RetainedStore
 	topicsMax, bytesMax int
 
+	packer packer
+
 	mu    sync.RWMutex
 	index map[string]value
 	users map[string]usage
@@ -32,6 +34,7 @@ type retained struct {
 type value struct {
 	payload []byte
 	by      *publisher // nil: we, by Publish
+	packed  bool       // only ours
 }
 
 // publisher is what is known of a client's value.
@@ -53,6 +56,15 @@ func (v value) size(topic string) int {
 		n += len(u.Key) + len(u.Val) + 32 // and their headers
 	}
 	return n
+}
+
+// is tells whether the value's payload is payload.
+func (v value) is(payload []byte) bool {
+	if v.packed && len(payload) < packFrom {
+		return false
+	}
+	var u unpacker
+	return bytes.Equal(u.payload(v), payload)
 }
 
 // expired tells whether a value's time is over, though it is still in the index.
@@ -77,16 +89,19 @@ func (r *retained) len() int {
 const spare = 64
 
 // own makes payload the value that we retain at topic, none if it is empty. It
-// tells whether that is a change. The payload is kept, not copied.
+// tells whether that is a change. The payload is kept, packed if it is long, and
+// not copied.
 func (r *retained) own(topic string, payload []byte) (changed bool) {
 	r.mu.RLock()
 	old, had := r.index[topic]
 	r.mu.RUnlock()
-	if old.by == nil && had == (len(payload) > 0) && bytes.Equal(old.payload, payload) {
+	if old.by == nil && had == (len(payload) > 0) && old.is(payload) {
 		return false
 	}
-	if cap(payload) > len(payload)+len(payload)/4+spare {
-		payload = bytes.Clone(payload)
+	var next value
+	next.payload, next.packed = r.packer.pack(payload)
+	if !next.packed && cap(payload) > len(payload)+len(payload)/4+spare {
+		next.payload = bytes.Clone(payload)
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -94,8 +109,8 @@ func (r *retained) own(topic string, payload []byte) (changed bool) {
 	if !had && len(payload) == 0 {
 		return false
 	}
-	r.replace(topic, value{payload: payload})
-	return !bytes.Equal(old.payload, payload) || old.expired(r.now().Unix())
+	r.replace(topic, next)
+	return !old.is(payload) || old.expired(r.now().Unix())
 }
 
 // keep retains a client's value, or removes what is there if it is empty; false:

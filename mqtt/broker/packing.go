@@ -1,0 +1,58 @@
+package broker
+
+import (
+	"bytes"
+	"compress/flate"
+	"io"
+	"sync"
+)
+
+// packFrom is the size from which our own values are held packed: announcements,
+// which are long JSON, say much the same and hardly ever change. Documents that
+// change every second are smaller.
+const packFrom = 6 << 10
+
+// packer makes long values small. What it works with is large, and let go after a
+// burst.
+type packer struct{ writers sync.Pool }
+
+// pack is value in less than half of its size, or value itself.
+func (p *packer) pack(value []byte) (out []byte, packed bool) {
+	if len(value) < packFrom || value[0] != '{' { // an image is packed already
+		return value, false
+	}
+	w, ok := p.writers.Get().(*flate.Writer)
+	if !ok {
+		w, _ = flate.NewWriter(nil, flate.BestSpeed) // fails for a wrong level only
+	}
+	defer p.writers.Put(w)
+	var buf bytes.Buffer
+	buf.Grow(len(value) / 4)
+	w.Reset(&buf)
+	if _, err := w.Write(value); err != nil || w.Close() != nil || buf.Len() > len(value)/2 {
+		return value, false
+	}
+	return bytes.Clone(buf.Bytes()), true
+}
+
+// unpacker reads packed values, one after the other into the same memory.
+type unpacker struct {
+	r   io.ReadCloser
+	buf bytes.Buffer
+}
+
+// payload is the value's payload; it is good until the next call.
+func (u *unpacker) payload(v value) []byte {
+	if !v.packed {
+		return v.payload
+	}
+	in := bytes.NewReader(v.payload)
+	if u.r == nil {
+		u.r = flate.NewReader(in)
+	} else if err := u.r.(flate.Resetter).Reset(in, nil); err != nil {
+		return nil // it never fails
+	}
+	u.buf.Reset()
+	_, _ = u.buf.ReadFrom(u.r) // what we packed ourselves
+	return u.buf.Bytes()
+}
