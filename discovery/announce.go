@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"maps"
 	"slices"
@@ -104,8 +105,7 @@ func (d *Discovery) shared(kinds map[string]platform) map[string]platform {
 // compose makes the message to publish now, nil for none, and the components
 // that Home Assistant may know afterwards, and plans what follows.
 func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]platform) {
-	m := d.message(dev)
-	kinds := m.kinds()
+	kinds := dev.kinds()
 	final, first := dev.final, dev.firstAt.IsZero()
 	dev.dueAt, dev.sinceAt, dev.final = time.Time{}, time.Time{}, false
 	if first {
@@ -122,7 +122,7 @@ func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]plat
 	if len(stubs) == 0 {
 		d.unmute(dev, now)
 	}
-	text, err := m.encode(stubs)
+	text, err := d.text(dev, kinds, stubs)
 	if err != nil {
 		d.log.Error("device not announced", "device", dev.id, "error", err)
 		return nil, nil
@@ -137,6 +137,7 @@ func (d *Discovery) compose(dev *device, now time.Time) ([]byte, map[string]plat
 		// The same message, but not the same bytes, or nobody would send it.
 		text = append(text, '\n')
 	}
+	text = bytes.Clone(text)
 	if !final && (len(stubs) > 0 || !first) {
 		dev.dueAt, dev.final = now.Add(finalWait), true
 	}

@@ -1,6 +1,7 @@
 package discovery
 
 import (
+	"bytes"
 	"context"
 	"log/slog"
 	"slices"
@@ -101,6 +102,8 @@ type Discovery struct {
 	ends   []string
 	stages map[string]bool
 	buf    []byte
+	// page is where announcements are made.
+	page bytes.Buffer
 	// batch are the values to publish, of the outlets batched; only within relay.
 	batch   []mqtt.Message
 	batched []*outlet

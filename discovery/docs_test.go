@@ -202,7 +202,7 @@ removed when it is missing for 10 minutes while its printer reports.
 `
 }
 
-// documentDoc lists the fields of the document, from its type.
+// documentDoc lists the fields of the document, from its schema.
 func documentDoc() string {
 	var b strings.Builder
 	b.WriteString(`## The state as one document
@@ -213,7 +213,7 @@ added, never renamed or removed. Temperatures are in °C, fans and progress in %
 | Field | Type |
 |---|---|
 `)
-	fields(&b, "", reflect.TypeFor[Document]())
+	fields(&b, "", reflect.TypeFor[documentSchema]())
 	return b.String()
 }
 

@@ -2,22 +2,23 @@ package discovery
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// message is a device discovery message. Home Assistant drops the whole device
-// when it has a top-level key that is not of its schema.
+// message is a device discovery message but for its components. Home Assistant
+// drops the whole device when it has a top-level key that is not of its schema.
 type message struct {
-	Device       messageDevice        `json:"device"`
-	Origin       origin               `json:"origin"`
-	Availability []availability       `json:"availability"`
-	Mode         string               `json:"availability_mode"`
-	QoS          int                  `json:"qos"`
-	Components   map[string]component `json:"components"`
+	Device       messageDevice  `json:"device"`
+	Origin       origin         `json:"origin"`
+	Availability []availability `json:"availability"`
+	Mode         string         `json:"availability_mode"`
+	QoS          int            `json:"qos"`
 }
 
 type messageDevice struct {
@@ -90,18 +91,30 @@ func (d *Discovery) message(dev *device) message {
 		Origin:       origin{Name: root, Version: clean(d.opts.Version, 64), URL: supportURL},
 		Availability: []availability{{statusTopic}},
 		Mode:         "all", QoS: 1,
-		Components: make(map[string]component, len(dev.live)),
 	}
 	if dev.owner != nil {
 		m.Availability = append(m.Availability, availability{dev.owner.topic("availability")})
 	}
+	return m
+}
+
+// triggerKey is the component of a device trigger.
+func triggerKey(event string) string { return "trigger_" + event }
+
+// kinds are the platforms of the device's components.
+func (dev *device) kinds() map[string]platform {
+	n := len(dev.live)
 	for _, r := range dev.live {
-		m.Components[r.key] = dev.component(r)
+		n += len(r.types)
+	}
+	k := make(map[string]platform, n)
+	for _, r := range dev.live {
+		k[r.key] = r.platform
 		for _, t := range r.types {
-			m.Components["trigger_"+t] = component{Platform: trigger, Automation: "trigger", Topic: dev.topics + "trigger", Type: "event", Subtype: t, Payload: t}
+			k[triggerKey(t)] = trigger
 		}
 	}
-	return m
+	return k
 }
 
 // component is one row as Home Assistant wants it.
@@ -147,32 +160,45 @@ func (dev *device) component(r *row) component {
 	return c
 }
 
-// encode is the message as text; stubs are components to remove.
-func (m message) encode(stubs map[string]platform) ([]byte, error) {
-	if len(stubs) > 0 {
-		all := make(map[string]component, len(m.Components)+len(stubs))
-		for k, c := range m.Components {
-			all[k] = c
-		}
-		for k, p := range stubs {
-			all[k] = component{Platform: p}
-		}
-		m.Components = all
+// text is the discovery message; stubs are components to remove. It is good until
+// the next call. A component goes out before the next is made: the messages of many
+// printers are megabytes.
+func (d *Discovery) text(dev *device, kinds, stubs map[string]platform) ([]byte, error) {
+	keys := slices.AppendSeq(slices.Collect(maps.Keys(kinds)), maps.Keys(stubs))
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	rows := make(map[string]*row, len(dev.live))
+	for _, r := range dev.live {
+		rows[r.key] = r
 	}
-	b, err := json.Marshal(m)
+	d.page.Reset()
+	out := json.NewEncoder(&d.page)
+	var c component
+	err := out.Encode(d.message(dev))
+	d.page.Truncate(max(0, d.page.Len()-len("}\n")))
+	d.page.WriteString(`,"components":{`)
+	for i, key := range keys {
+		if i > 0 {
+			d.page.WriteByte(',')
+		}
+		d.page.WriteString(`"` + key + `":`)
+		r, event := rows[key], strings.TrimPrefix(key, triggerKey(""))
+		switch {
+		case stubs[key] != "":
+			c = component{Platform: stubs[key]}
+		case r != nil:
+			c = dev.component(r)
+		default:
+			c = component{Platform: trigger, Automation: "trigger", Topic: dev.topics + "trigger", Type: "event", Subtype: event, Payload: event}
+		}
+		err = errors.Join(err, out.Encode(&c))
+		d.page.Truncate(d.page.Len() - len("\n"))
+	}
+	d.page.WriteString("}}")
 	if err != nil {
-		return nil, fmt.Errorf("encode the discovery message of %s: %w", m.Device.Identifiers[0], err)
+		return nil, fmt.Errorf("encode the discovery message of %s: %w", dev.id, err)
 	}
-	return b, nil
-}
-
-// kinds are the platforms of the message's components.
-func (m message) kinds() map[string]platform {
-	k := make(map[string]platform, len(m.Components))
-	for key, c := range m.Components {
-		k[key] = c.Platform
-	}
-	return k
+	return d.page.Bytes(), nil
 }
 
 // pageURL is an address that Home Assistant accepts for a device's page, or "".

@@ -31,9 +31,7 @@ func (d *Discovery) Prepare(_ context.Context) error {
 	}
 	d.mu.Lock()
 	for _, f := range d.printers {
-		if doc, due, _ := f.dueDocument(now); due {
-			d.document(f, &doc)
-		}
+		d.document(f, now)
 		f.documentAt = now.Add(-phase(f.serial))
 	}
 	d.prepared = true

@@ -98,19 +98,16 @@ func (d *Discovery) subscribe() (stop func(), err error) {
 }
 
 // look does what is due and tells when something is due next; zero is never.
+// Where there are many printers each document takes the lock for itself, so that
+// values never wait for all of them.
 func (d *Discovery) look(now, start time.Time) (next time.Time) {
 	next, documents := d.lookBriefly(now, start)
 	for _, f := range documents {
-		var doc Document
-		due, at := false, time.Time{}
 		d.mu.Lock()
 		if d.printers[f.serial] == f { // it may have been removed meanwhile
-			doc, due, at = f.dueDocument(now)
+			next = sooner(next, d.document(f, now))
 		}
 		d.mu.Unlock()
-		if next = sooner(next, at); due {
-			d.document(f, &doc)
-		}
 	}
 	return next
 }

@@ -64,15 +64,18 @@ func stage(dst []byte, v *view) []byte {
 	return append(dst, v.s.Stage...)
 }
 
-func finishAt(dst []byte, v *view) []byte {
-	j := v.s.Job
+func finishAt(dst []byte, v *view) []byte { return moment(dst, finish(v)) }
+
+// finish is when the print will end or ended, zero when nobody knows.
+func finish(v *view) time.Time {
+	j := &v.s.Job
 	switch {
 	case !j.EndedAt.IsZero():
-		return moment(dst, j.EndedAt)
+		return j.EndedAt
 	case j.Over(), !v.s.Activity.Active(), !j.RemainingSeconds.Known, v.At.IsZero():
-		return dst
+		return time.Time{}
 	}
-	return moment(dst, v.At.Add(time.Duration(min(max(j.RemainingSeconds.Value, 0), 1e8))*time.Second))
+	return v.At.Add(time.Duration(min(max(j.RemainingSeconds.Value, 0), 1e8)) * time.Second)
 }
 
 func latestFirmware(dst []byte, v *view) []byte {

@@ -203,6 +203,55 @@ func (o *object) truth(name string, v printer.Opt[bool]) {
 	}
 }
 
+// words adds a string; "" stays one.
+func (o *object) words(name, s string) {
+	if clean(s, maxState) != "" {
+		o.text(name, s)
+		return
+	}
+	o.key(name)
+	o.dst = append(o.dst, `""`...)
+}
+
+// moment adds a time; the zero one is null.
+func (o *object) moment(name string, t time.Time) {
+	o.key(name)
+	n := len(o.dst)
+	if o.dst = moment(append(o.dst, '"'), t); len(o.dst) == n+1 {
+		o.dst = append(o.dst[:n], "null"...)
+		return
+	}
+	o.dst = append(o.dst, '"')
+}
+
+// object adds an object that fill fills.
+func (o *object) object(name string, fill func(o *object)) {
+	o.key(name)
+	o.within(func() { fill(o) })
+}
+
+// within is an object without a name.
+func (o *object) within(fill func()) {
+	before := o.start
+	o.dst = append(o.dst, '{')
+	o.start = len(o.dst)
+	fill()
+	o.dst, o.start = append(o.dst, '}'), before
+}
+
+// list adds an array of n objects.
+func (o *object) list(name string, n int, fill func(o *object, i int)) {
+	o.key(name)
+	o.dst = append(o.dst, '[')
+	for i := range n {
+		if i > 0 {
+			o.dst = append(o.dst, ',')
+		}
+		o.within(func() { fill(o, i) })
+	}
+	o.dst = append(o.dst, ']')
+}
+
 func (o *object) end() []byte { return append(o.dst, '}') }
 
 // quote appends s as a JSON string of at most maxState characters; "" is null.
