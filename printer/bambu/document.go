@@ -127,11 +127,11 @@ func tops() [8]string {
 // route finds what the message is about. All else must at least be JSON.
 func (d *document) route() (message, error) {
 	o := &d.outline
-	at, misshapen := -1, false
-	for _, key := range tops() {
-		i := o.last(o.top, key)
+	at, key, misshapen := -1, "", false
+	for _, name := range tops() {
+		i := o.last(o.top, name)
 		if i >= 0 && o.raw(o.top[i])[0] == '{' {
-			at = i
+			at, key = i, name
 			break
 		}
 		misshapen = misshapen || i >= 0
@@ -147,7 +147,7 @@ func (d *document) route() (message, error) {
 	case at < 0:
 		return message{}, nil
 	}
-	key, body, fun := string(o.name(o.top[at])), o.raw(o.top[at]), o.last(o.top, "fun")
+	body, fun := o.raw(o.top[at]), o.last(o.top, "fun")
 	if o.of == at {
 		if fun >= 0 && o.last(o.inner, "fun") < 0 {
 			o.beside = append(o.beside, o.top[fun])
@@ -174,7 +174,7 @@ func (d *document) route() (message, error) {
 // report instead of in it.
 func (d *document) read(key string, body []byte) (message, error) {
 	o := &d.outline
-	command := o.text(o.inner, "command")
+	command := o.command()
 	answered := o.last(o.inner, "result") >= 0
 	switch {
 	case key == "print" && (command == "push_status" || command == "" && !answered):

@@ -100,8 +100,8 @@ func (d *draft) take() {
 		return
 	}
 	room := max(d.n+4, len(d.like))
-	if d.base != nil {
-		room = max(d.n+1, len(d.base.kids))
+	if d.unlike { // a part of what it was
+		room = d.n + 4
 	}
 	d.kids, d.own = append(make([]node, 0, room), d.content()...), true
 }

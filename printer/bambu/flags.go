@@ -78,7 +78,7 @@ func (d *document) flags(s *printer.State, m *Model) {
 		s.PromptSound = d.homeBit(homeSoundOn)
 	}
 	set(&s.WiFi, signal(d.field("wifi_signal")))
-	if ip := address(d.field("net")); ip != "" {
+	if ip := d.mapped.ip.of(d.field("net")); ip != "" {
 		s.IPAddress = ip
 	}
 	d.camera(s)
@@ -136,22 +136,37 @@ const wired = -90
 
 // signal reads "-60dBm".
 func signal(n *node) printer.Opt[int] {
-	v, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(n.string(), "dBm")))
+	text := n.string()
+	if text == "" {
+		return printer.Opt[int]{}
+	}
+	v, err := strconv.Atoi(strings.TrimSpace(strings.TrimSuffix(text, "dBm")))
 	if err != nil || v < -120 || v >= 0 || v == wired {
 		return printer.Opt[int]{}
 	}
 	return printer.Some(v)
 }
 
-// address is the first interface with an address, a little-endian word.
-func address(n *node) string {
+// address is that of the printer with what it was made from.
+type address struct {
+	from *branch
+	text string
+}
+
+// of is the first interface with an address, a little-endian word.
+func (c *address) of(n *node) string {
+	if n.branch() == c.from {
+		return c.text
+	}
+	*c = address{from: n.branch()}
 	for _, e := range n.at("info").items() {
 		w, ok := e.at("ip").bits()
 		if ok && w != 0 {
-			return netip.AddrFrom4([4]byte{byte(w), byte(w >> 8), byte(w >> 16), byte(w >> 24)}).String()
+			c.text = netip.AddrFrom4([4]byte{byte(w), byte(w >> 8), byte(w >> 16), byte(w >> 24)}).String()
+			break
 		}
 	}
-	return ""
+	return c.text
 }
 
 // camera fills the switches of the camera and the address of its stream.

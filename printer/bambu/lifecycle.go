@@ -22,7 +22,8 @@ type life struct {
 	// Wire is the gcode_state that was acted upon last, "" for none so far.
 	Wire     string           `json:"wire,omitempty"`
 	Activity printer.Activity `json:"activity,omitempty"`
-	Job      printer.Job      `json:"job"`
+	// Job is that of the State that is stored with the life, and not stored twice.
+	Job printer.Job `json:"-"`
 	// Task and Name identify the printer's job: Task when the printer mints
 	// such ids, else Name.
 	Task string `json:"task,omitempty"`

@@ -105,7 +105,7 @@ func (p *play) ack(command string) *play {
 func (p *play) restart(after time.Duration) *play {
 	stored := memory{Life: p.life}.store()
 	p.now = p.now.Add(after)
-	p.life = p.cycle.revive(recall(stored).Life, p.now)
+	p.life = p.cycle.revive(recall(stored, printer.State{Job: p.life.Job}).Life, p.now)
 	p.facts = facts{Percent: -1, RemainingMinutes: -1, Layer: -1, TotalLayers: -1, Stage: -2}
 	p.start, p.gap = true, true
 	return p

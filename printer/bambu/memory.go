@@ -3,6 +3,7 @@ package bambu
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"slices"
 
 	"github.com/printwire/printwire/printer"
 )
@@ -33,8 +34,9 @@ type learned struct {
 	Allowed  printer.Opt[bool] `json:"allowed"`
 }
 
-// recall reads a stored memory; what cannot be read is an empty one.
-func recall(m printer.Memory) memory {
+// recall reads the memory that was stored with a state; what cannot be read is
+// an empty one.
+func recall(m printer.Memory, s printer.State) memory {
 	var out memory
 	if m.Version != memoryVersion || len(m.Data) > printer.MaxMemory {
 		return memory{}
@@ -43,6 +45,9 @@ func recall(m printer.Memory) memory {
 		return memory{}
 	}
 	out.Pin, out.Offered = fingerprint(out.Pin), fingerprint(out.Offered)
+	if out.Life.known() {
+		out.Life.Job = unplanned(uncarried(s.Job))
+	}
 	if len(out.Episodes) > maxFaults {
 		out.Episodes = out.Episodes[:maxFaults]
 	}
@@ -57,6 +62,22 @@ func fingerprint(s string) string {
 	return s
 }
 
+// same tells whether two memories are the same in every field that is stored.
+// Times that only are written differently count as different.
+func (m *memory) same(o *memory) bool {
+	return m.Life.same(&o.Life) && slices.Equal(m.Episodes, o.Episodes) && m.Pin == o.Pin && m.Offered == o.Offered &&
+		m.Control == o.Control && m.ClearFiles == o.ClearFiles
+}
+
+// same leaves out the job, as store does.
+func (l *life) same(o *life) bool {
+	return l.Wire == o.Wire && l.Activity == o.Activity && l.Task == o.Task && l.Name == o.Name && l.Armed == o.Armed &&
+		l.OldPercent == o.OldPercent && l.OldLayer == o.OldLayer && l.Old == o.Old && slices.Equal(l.OldHMS, o.OldHMS) &&
+		l.Last == o.Last && l.LastPercent == o.LastPercent && l.LastLayer == o.LastLayer &&
+		l.Error == o.Error && l.PauseRank == o.PauseRank && l.FailedAt == o.FailedAt && l.Grace == o.Grace &&
+		l.StopAsked == o.StopAsked && l.PauseAsked == o.PauseAsked
+}
+
 // store encodes the memory, and leaves out the least important when it would
 // be too large.
 func (m memory) store() printer.Memory {
@@ -67,8 +88,6 @@ func (m memory) store() printer.Memory {
 			return printer.Memory{Version: memoryVersion, Data: data}
 		case len(m.Episodes) > 0:
 			m.Episodes = m.Episodes[:len(m.Episodes)/2]
-		case len(m.Life.Job.SkippedObjects) > 0:
-			m.Life.Job.SkippedObjects = nil
 		default:
 			m = memory{Pin: fingerprint(m.Pin), Offered: fingerprint(m.Offered), ClearFiles: m.ClearFiles}
 		}

@@ -3,6 +3,7 @@ package bambu
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -231,12 +232,20 @@ func (p *parser) string(old *node) node {
 	return n
 }
 
+// kept is a copy. Small numbers, of which there are many, cost no memory.
+func kept(raw []byte) string {
+	if len(raw) == 2 && raw[0] >= '1' && raw[0] <= '9' && raw[1] >= '0' && raw[1] <= '9' {
+		return strconv.Itoa(int(raw[0]-'0')*10 + int(raw[1]-'0'))
+	}
+	return string(raw)
+}
+
 // unquoted is a string's value as people may see it: no control characters,
 // not endless.
 func unquoted(quoted []byte) string {
 	var s string
 	if raw, err := keyOf(quoted); err == nil {
-		s = string(raw)
+		s = kept(raw)
 	}
 	if len(s) > maxText {
 		cut := maxText
@@ -265,7 +274,7 @@ func (p *parser) number(old *node) node {
 	}
 	n := node{form: formNumber}
 	if len(raw) <= 64 {
-		n.text = string(raw)
+		n.text = kept(raw)
 	}
 	n.num, n.isNumber = parseNumber(n.text)
 	return n

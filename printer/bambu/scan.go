@@ -117,6 +117,15 @@ func (o *outline) nested(s span) (int, error) {
 	return end, err
 }
 
+// command is the text of the member of that name.
+func (o *outline) command() string {
+	const report = "push_status" // what nearly all messages have
+	if string(o.lookup(o.inner, "command")) == `"`+report+`"` {
+		return report
+	}
+	return o.text(o.inner, "command")
+}
+
 // members calls value with each member of the object at i, whose end is still
 // missing; value says where that is. It returns the index after the object.
 func (o *outline) members(i int, value func(span) (int, error)) (int, error) {

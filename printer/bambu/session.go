@@ -26,9 +26,11 @@ type session struct {
 	facts facts
 	mem   memory
 	state printer.State
-	// kept is the memory as it was emitted last, heard when a report came last.
-	kept  printer.Memory
-	heard time.Time
+	// kept is the memory as it was emitted last, and stored what it was encoded
+	// from; heard is when a report came last.
+	kept   printer.Memory
+	stored memory
+	heard  time.Time
 	// keep: the next update has to be stored at once.
 	keep bool
 	// started: the life cycle has seen the printer since the program began.
@@ -56,7 +58,7 @@ func newSession(d *Driver, desk *desk, start printer.Start, emit func(printer.Up
 	}
 	now := d.now()
 	s.kept = start.Memory
-	if s.mem = recall(start.Memory); len(s.mem.Episodes) == 0 {
+	if s.mem = recall(start.Memory, start.State); len(s.mem.Episodes) == 0 {
 		s.mem.Episodes = episodesOf(start.State.Faults)
 	}
 	if !s.mem.Life.known() && !start.Fresh {
@@ -270,7 +272,7 @@ func (s *session) show(now time.Time) {
 	next.Caps.Control, next.Caps.Files = s.control(next), s.files.reader != nil
 	next.DeveloperMode = next.Caps.Control
 	next.Problem = s.problem(next)
-	kept := s.mem.store()
+	kept := s.encoded()
 	same := next.Equal(s.state) && kept.Version == s.kept.Version && bytes.Equal(kept.Data, s.kept.Data)
 	s.state = next
 	defer s.tracker.effects(next, s.facts)
@@ -281,6 +283,15 @@ func (s *session) show(now time.Time) {
 	s.kept = kept
 	s.emit(printer.Update{State: next, Memory: kept, At: s.heard, Keep: s.keep})
 	s.keep = false
+}
+
+// encoded is the memory for others to keep. It is most often what it was.
+func (s *session) encoded() printer.Memory {
+	if s.kept.Version == memoryVersion && s.mem.same(&s.stored) {
+		return s.kept
+	}
+	s.stored = s.mem
+	return s.mem.store()
 }
 
 // adopt takes what the document tells about the job that is under way.

@@ -17,6 +17,7 @@ type mapped struct {
 	hms      entries
 	stage    stageMade
 	video    video
+	ip       address
 }
 
 // identity is the model with what it was decided by.
