@@ -7,6 +7,7 @@ import (
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/hass"
+	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/settings"
 )
 
@@ -24,6 +25,8 @@ type Supervisor interface {
 	Discover(ctx context.Context, m hass.MQTTService) (string, error)
 	// Undiscover takes a suggestion back.
 	Undiscover(ctx context.Context, uuid string) error
+	// Login asks whether a name and a password are a person's; fault.Denied: no.
+	Login(ctx context.Context, name string, password secret.Text) error
 }
 
 // Choice is which broker to use.

@@ -157,12 +157,16 @@ func (a *App) openAuth(context.Context) error {
 	for _, u := range a.settings.MQTT.Users {
 		users = append(users, auth.User{Name: u.Name, Password: u.Password, Topics: topics(u)})
 	}
-	a.auth = auth.New(a.shareAuth(auth.Options{
+	o := auth.Options{
 		Store: a.store.KV("auth"), Log: a.log, Now: a.now, NewID: a.newID, Users: users,
 		Prefix: "printwire", DiscoveryPrefix: a.settings.HomeAssistant.DiscoveryPrefix,
 		Serial: a.serial, Revoked: a.revoked,
 		Simulated: a.simulatedSerials, AllowAdminKeys: a.settings.Keys.AllowAdminKeys, OwnerCeiling: a.settings.Keys.OwnerLimit,
-	}))
+	}
+	if a.supervisor != nil {
+		o.Person = a.person
+	}
+	a.auth = auth.New(a.shareAuth(o))
 	if err := a.auth.Load(); err != nil {
 		return fmt.Errorf("reading keys and users: %w", err)
 	}
@@ -173,21 +177,6 @@ func (a *App) openAuth(context.Context) error {
 		a.hide(login)
 	}
 	return a.firstAdmin()
-}
-
-// firstAdmin makes the local administrator at the first start, unless Home
-// Assistant knows the people. Nobody is told the password that it has then: a
-// log is kept too long for that.
-func (a *App) firstAdmin() error {
-	if a.supervisor != nil {
-		return nil
-	}
-	made, err := a.auth.FirstAdmin()
-	if err != nil {
-		return fmt.Errorf("making the local administrator: %w", err)
-	}
-	a.first = made != ""
-	return nil
 }
 
 // hide keeps secrets out of the log.

@@ -1,5 +1,5 @@
 // Package hass owns the client of Home Assistant's Supervisor: services,
-// discovery and the app's own facts. It decides nothing about brokers; addon
+// discovery, people's logins and the app's own facts. It decides nothing about brokers; addon
 // does.
 package hass
 
@@ -129,6 +129,16 @@ func (s *Supervisor) Self(ctx context.Context) (App, error) {
 		return App{}, fault.New(fault.Internal, "the Supervisor does not say which app this is")
 	}
 	return app, nil
+}
+
+// Login asks whether a name and a password are those of a person of Home
+// Assistant. fault.Denied: they are not.
+func (s *Supervisor) Login(ctx context.Context, name string, password secret.Text) error {
+	body := map[string]any{"username": name, "password": password.Reveal()}
+	if err := s.call(ctx, http.MethodPost, "/auth", body, nil); err != nil {
+		return fmt.Errorf("ask for a person of Home Assistant: %w", err)
+	}
+	return nil
 }
 
 // wire is a service as the Supervisor takes it, with the password in it.

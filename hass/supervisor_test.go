@@ -128,6 +128,22 @@ func TestSupervisor_Refusals(t *testing.T) {
 	}
 }
 
+func TestSupervisor_Login(t *testing.T) {
+	s, calls := supervisor(t, 200, `{"result":"ok","data":{}}`)
+	if err := s.Login(context.Background(), "anna", "canary-password"); err != nil {
+		t.Error(err)
+	}
+	if c := (*calls)[0]; c.method != "POST" || c.path != "/auth" || c.body["username"] != "anna" || c.body["password"] != "canary-password" {
+		t.Errorf("asked %+v", c)
+	}
+	for status, kind := range map[int]fault.Kind{401: fault.Denied, 403: fault.Denied, 502: fault.Internal} {
+		s, _ := supervisor(t, status, `401: Unauthorized`)
+		if err := s.Login(context.Background(), "anna", "canary-password"); fault.KindOf(err) != kind || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
 func TestSupervisor_Unreachable(t *testing.T) {
 	s := hass.NewSupervisor("http://127.0.0.1:1", token)
 	_, err := s.Self(context.Background())

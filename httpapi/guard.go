@@ -24,6 +24,10 @@ const maxTarget = 8 << 10
 // paths, the headers of every answer, and the log.
 func (a *api) guard(engine http.Handler) http.Handler {
 	origins := http.NewCrossOriginProtection()
+	if a.PublicURL != "" {
+		// A proxy may call us by another name. The settings have checked the URL.
+		_ = origins.AddTrustedOrigin(a.PublicURL)
+	}
 	turns := make(chan struct{}, a.Concurrent)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 
@@ -12,10 +13,10 @@ import (
 func TestOAuth_TheClientIsCheckedBeforeAnybodySignsIn(t *testing.T) {
 	g := newGrants(t, oauth.NewClient{})
 	for name, address := range map[string]string{
-		"an unknown client":   g.address("client_id", "client_none"),
-		"no client":           g.address("client_id", ""),
-		"another address":     g.address("redirect_uri", "https://evil.example/callback"),
-		"no address":          g.address("redirect_uri", ""),
+		"an unknown client":    g.address("client_id", "client_none"),
+		"no client":            g.address("client_id", ""),
+		"another address":      g.address("redirect_uri", "https://evil.example/callback"),
+		"no address":           g.address("redirect_uri", ""),
 		"a part of an address": g.address("redirect_uri", callback[:len(callback)-1]),
 	} {
 		got := g.request(http.MethodGet, address, "")
@@ -51,5 +52,28 @@ func TestOAuth_WhereItIs(t *testing.T) {
 	}
 	if got := without.get("/.well-known/oauth-protected-resource", ""); got.code != http.StatusNotFound || !strings.Contains(got.body, "http.public_url") {
 		t.Errorf("metadata without a public URL: %d %s", got.code, got.body)
+	}
+}
+
+func TestOAuth_BehindAProxyOfThePublicURL(t *testing.T) {
+	const public = "https://printwire.example"
+	g := newGrants(t, oauth.NewClient{}, func(o *httpapi.Options) {
+		o.PublicURL, o.Hosts = public, []string{"printwire.example"}
+	})
+	form := "name=admin&password=" + url.QueryEscape(password)
+	for _, c := range []struct {
+		host, origin string
+		code         int
+		secure       bool
+	}{
+		{"printwire.example", public, http.StatusSeeOther, true},
+		{"printwire:8000", public, http.StatusSeeOther, false}, // the proxy calls us by another name
+		{"printwire:8000", "http://printwire:8000", http.StatusSeeOther, false},
+		{"printwire.example", "https://evil.example", http.StatusForbidden, false},
+	} {
+		got := g.request(http.MethodPost, "/oauth/login", form, "Content-Type", "application/x-www-form-urlencoded", "Host", c.host, "Origin", c.origin)
+		if got.code != c.code || strings.Contains(got.header.Get("Set-Cookie"), "Secure") != c.secure {
+			t.Errorf("%s from %s: %d %s", c.host, c.origin, got.code, got.header.Get("Set-Cookie"))
+		}
 	}
 }

@@ -42,6 +42,7 @@ func (s *Source) loadOwn() error {
 	names := s.names()
 	if pair != nil && s.holds(pair.Leaf, names) {
 		s.current.Store(pair)
+		s.tell("the certificate is of our own making", pair)
 		return nil
 	}
 	return s.issue(pair, names)
@@ -126,10 +127,15 @@ func (s *Source) issue(before *tls.Certificate, names []string) error {
 		s.o.Log.Error("the certificate cannot be kept; after a restart it is another", "error", err)
 	}
 	s.current.Store(pair)
-	sum := sha256.Sum256(pair.Certificate[0])
-	s.o.Log.Info("a certificate of our own was made", "file", s.o.File, "sha256", hex.EncodeToString(sum[:]),
-		"names", strings.Join(names, " "), "ends", pair.Leaf.NotAfter.UTC().Format(time.DateOnly))
+	s.tell("a certificate of our own was made", pair)
 	return nil
+}
+
+// tell tells what somebody needs who wants to trust the certificate.
+func (s *Source) tell(what string, pair *tls.Certificate) {
+	sum := sha256.Sum256(pair.Certificate[0])
+	s.o.Log.Info(what, "file", s.o.File, "sha256", hex.EncodeToString(sum[:]),
+		"names", strings.Join(namesOf(pair.Leaf), " "), "ends", pair.Leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
 // sign makes a certificate that vouches for itself, and its key, as PEM.
