@@ -51,6 +51,8 @@ type Options struct {
 	PublicURL string
 	// Archives are the records of prints.
 	Archives Archives
+	// Pictures are those of plates; nil is none.
+	Pictures Pictures
 	// Journal is what the stream of events follows.
 	Journal journal.Reader
 	// Store keeps what the API has to remember itself; nil remembers until the end of the process.

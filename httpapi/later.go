@@ -101,7 +101,7 @@ func laterRoutes() []row {
 			tag: "Settings", summary: "Push an electricity price; not kept yet", example: Done{}, fails: []int{http.StatusNotImplemented}, serve: serve((*api).price),
 		},
 	}
-	const queue, motion, objects = "There is no print queue yet.", "Moving the machine by hand is not offered.", "Objects of a plate are not known yet."
+	const queue, motion = "There is no print queue yet.", "Moving the machine by hand is not offered."
 	for _, r := range []struct {
 		method, path, audit, summary, reason string
 		scope                                auth.Scope
@@ -118,8 +118,6 @@ func laterRoutes() []row {
 		{http.MethodPost, on("home-axes"), "control.home", "Home axes", motion, auth.PrintersControl, classControl, nil},
 		{http.MethodPost, on("hms/execute-action"), "control.hms.action", "Answer an error's question", "Actions of errors are not known yet.", auth.PrintersControl, classControl, nil},
 		{http.MethodPost, on("clear-plate"), "control.plate", "Say that the plate is clear", queue, auth.PrintersControl, classControl, nil},
-		{http.MethodPost, on("print/skip-objects"), "control.skip", "Skip objects", objects, auth.PrintersControl, classControl, nil},
-		{http.MethodGet, on("print/objects"), "control.objects", "The objects of the plate", objects, auth.PrintersRead, classRead, nil},
 		{http.MethodPost, on("ams/{ams}/slot/{slot}/refresh"), "control.ams.refresh", "Read a tray's tag", "Reading tags on demand is not offered yet.", auth.PrintersControl, classControl, nil},
 	} {
 		list = append(list, row{

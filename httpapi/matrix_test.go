@@ -11,6 +11,7 @@ import (
 
 	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/httpapi"
+	"github.com/printwire/printwire/printer"
 )
 
 // matrixKey makes a key without limits.
@@ -67,6 +68,7 @@ func TestAPI_Matrix(t *testing.T) {
 	call := func(e httpapi.Endpoint, key string) answer {
 		n++
 		f.fleet.list = newFleet().list
+		f.fleet.set(1, func(s *printer.Snapshot) { s.State.Job.Plan.Picture = "abc" })
 		return f.knock(n, e, key)
 	}
 	for _, e := range httpapi.Endpoints() {

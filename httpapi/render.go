@@ -27,6 +27,7 @@ func status(s printer.Snapshot) Status {
 	doc.HMSErrors, doc.HMSStatus = faults(st.Faults)
 	job(&doc, s)
 	filament(&doc, st)
+	plan(&doc, s)
 	machine(&doc, st)
 	return doc
 }
@@ -55,6 +56,35 @@ func word(s printer.State) string {
 
 // maxLeft bounds the time left, in seconds, so that the end stays a time.
 const maxLeft = 1e8
+
+// maxSlots is the highest number of a filament that is shown.
+const maxSlots = 64
+
+// plan is what the job's file says.
+func plan(doc *Status, s printer.Snapshot) {
+	j := s.State.Job
+	doc.FilamentUsed, doc.FilamentDetails, doc.EstimatedSeconds = known(j.FilamentUsed()), text(j.FilamentDetails()), known(j.Plan.Seconds)
+	if !j.Plan.Known() {
+		return
+	}
+	n := len(j.Plan.Objects)
+	doc.PrintableObjectsCount = &n
+	for _, f := range j.Plan.Filaments {
+		if f.Slot < 1 || f.Slot > maxSlots {
+			continue
+		}
+		for len(doc.AMSMapping) < f.Slot {
+			doc.AMSMapping = append(doc.AMSMapping, -1)
+		}
+		if f.Tray.Known {
+			doc.AMSMapping[f.Slot-1] = trayNumber(f.Tray.Value)
+		}
+	}
+	if j.Plan.Picture != "" && s.State.Activity.Active() {
+		url := base + "/printers/" + strconv.Itoa(s.Config.ID) + "/cover"
+		doc.CoverURL = &url
+	}
+}
 
 func job(doc *Status, s printer.Snapshot) {
 	j := s.State.Job

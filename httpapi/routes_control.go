@@ -56,6 +56,10 @@ func controlRoutes() []row {
 			summary: "Clear the printer's errors", example: exampleControl("HMS errors cleared"), serve: serve((*api).clearErrors),
 		},
 		{
+			path: on("print/skip-objects"), audit: "control.skip",
+			summary: "Leave out objects of the plate", example: exampleControl("Objects skipped"), serve: serve((*api).skipObjects),
+		},
+		{
 			path: on("ams/load"), audit: "control.ams.load",
 			summary: "Load filament from a tray", example: exampleControl("Loading filament"), serve: serve((*api).load),
 		},

@@ -52,6 +52,16 @@ func printerRoutes() []row {
 			serve: serveEncoded[Status]((*api).status),
 		},
 		{
+			method: http.MethodGet, path: base + "/printers/{id}/cover", scope: auth.PrintersRead, class: classRead, audit: "printers.cover",
+			tag: "Printers", summary: "The picture of the present or last job", example: "",
+			serve: serveImage((*api).cover),
+		},
+		{
+			method: http.MethodGet, path: base + "/printers/{id}/print/objects", scope: auth.PrintersRead, class: classRead, audit: "printers.objects",
+			tag: "Printers", summary: "What is on the plate of the present or last job", example: examplePlate(),
+			serve: serve((*api).objects),
+		},
+		{
 			method: http.MethodPost, path: base + "/printers/{id}/refresh-status", aliases: []string{base + "/printers/{id}/refresh"},
 			scope: auth.PrintersRead, class: classWrite, audit: "printers.refresh",
 			tag: "Printers", summary: "Ask the printer for a full report", example: Done{Status: "refresh_requested", Message: "Status refresh requested"},

@@ -90,6 +90,9 @@ type Status struct {
 	SupportsDryingWhilePrint *bool           `json:"supports_drying_while_printing"`
 	DryingScreenOnly         *bool           `json:"drying_screen_only"`
 	SupportsChamberHeater    bool            `json:"supports_chamber_heater"`
+	FilamentUsed             *float64        `json:"filament_used" doc:"In grams: the sliced file's weight, scaled by progress where the job failed or was stopped."`
+	FilamentDetails          *string         `json:"filament_details" doc:"The same by material."`
+	EstimatedSeconds         *int            `json:"estimated_seconds" doc:"How long the slicer thinks the job takes."`
 	EnergyKWh                *float64        `json:"energy_kwh"`
 	EnergyCost               *float64        `json:"energy_cost"`
 }

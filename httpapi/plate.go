@@ -1,0 +1,142 @@
+package httpapi
+
+import (
+	"bytes"
+	"context"
+	"slices"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+)
+
+// Pictures are the pictures of plates, by the name that a job's plan gives.
+type Pictures interface {
+	// Bytes is one picture, PNG or JPEG. fault.NotFound: it is not kept any more.
+	Bytes(name string) ([]byte, error)
+}
+
+// serveImage is serve for an answer that is a picture.
+func serveImage[I, O any](handle func(*api, context.Context, *I) (*O, error)) registrar {
+	inner := serve(handle)
+	return func(a *api, op huma.Operation) {
+		picture := &huma.MediaType{Schema: &huma.Schema{Type: huma.TypeString, Format: "binary"}}
+		op.Responses["200"].Content = map[string]*huma.MediaType{"image/png": picture, "image/jpeg": picture}
+		inner(a, op)
+	}
+}
+
+type coverAnswer struct {
+	Kind  string `header:"Content-Type"`
+	Cache string `header:"Cache-Control"`
+	Body  []byte
+}
+
+// cover is the picture of the present or last job.
+func (a *api) cover(ctx context.Context, in *printerPath) (*coverAnswer, error) {
+	s, err := a.find(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	plan := s.State.Job.Plan
+	if plan.Picture == "" || a.Pictures == nil {
+		return nil, fault.New(fault.NotFound, "%s", unseen(s.State.Job))
+	}
+	b, err := a.Pictures.Bytes(plan.Picture)
+	if err != nil {
+		return nil, err
+	}
+	kind := "image/jpeg"
+	if bytes.HasPrefix(b, []byte("\x89PNG")) {
+		kind = "image/png"
+	}
+	return &coverAnswer{Kind: kind, Cache: "private, max-age=60", Body: b}, nil
+}
+
+// unseen says why there is no picture and no list of objects.
+func unseen(j printer.Job) string {
+	switch {
+	case j.ID == "":
+		return "The printer has no job."
+	case j.Plan.Missing != "":
+		return j.Plan.Missing
+	case !j.Plan.Known():
+		return "The file of the job has not been read yet."
+	default:
+		return "The file of the job has no picture."
+	}
+}
+
+// Plate is what the plate of the present or last job holds.
+type Plate struct {
+	Objects []PlateObject `json:"objects" nullable:"false" doc:"What is on the plate, as far as it is known."`
+	Total   *int          `json:"total" doc:"How many objects there are; null while the file is not known."`
+	Skipped []int         `json:"skipped_objects" nullable:"false" doc:"The ids of those that are left out."`
+	CanSkip bool          `json:"can_skip" doc:"Whether objects can be left out now."`
+	Problem *string       `json:"problem" doc:"Why nothing is known, in words."`
+}
+
+// PlateObject is one object of a plate.
+type PlateObject struct {
+	ID      int    `json:"id"`
+	Name    string `json:"name"`
+	Skipped bool   `json:"skipped" doc:"Whether it is left out."`
+}
+
+type plateAnswer struct{ Body Plate }
+
+func (a *api) objects(ctx context.Context, in *printerPath) (*plateAnswer, error) {
+	s, err := a.find(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return &plateAnswer{Body: describePlate(s.State)}, nil
+}
+
+func describePlate(s printer.State) Plate {
+	job := s.Job
+	p := Plate{Objects: []PlateObject{}, Skipped: append([]int{}, job.SkippedObjects...)}
+	for _, o := range job.Plan.Objects {
+		p.Objects = append(p.Objects, PlateObject{ID: o.ID, Name: o.Name, Skipped: slices.Contains(job.SkippedObjects, o.ID)})
+	}
+	if job.Plan.Known() {
+		n := len(p.Objects)
+		p.Total = &n
+	} else {
+		why := unseen(job)
+		p.Problem = &why
+	}
+	active := s.Shown() == printer.Printing || s.Shown() == printer.Paused
+	p.CanSkip = active && s.Caps.SkipObjects && !s.Caps.ReadOnly() && len(p.Objects)-len(p.Skipped) > 1
+	return p
+}
+
+type skipBody struct {
+	Objects []int `json:"objects" required:"false" maxItems:"256" doc:"The ids of the objects."`
+	IDs     []int `json:"object_ids,omitempty" required:"false" maxItems:"256" doc:"The same as objects."`
+}
+
+type skipCall struct {
+	ControlCall
+	Body skipBody
+}
+
+func (a *api) skipObjects(ctx context.Context, in *skipCall) (*controlAnswer, error) {
+	ids := in.Body.Objects
+	if len(ids) == 0 {
+		ids = in.Body.IDs
+	}
+	if len(ids) == 0 {
+		return nil, missing("objects", "a list of ids")
+	}
+	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdSkip, Objects: ids}, "Objects skipped", "objects")
+}
+
+func examplePlate() Plate {
+	three := 3
+	return Plate{
+		Objects: []PlateObject{{ID: 17, Name: "Bracket"}, {ID: 23, Name: "Bracket", Skipped: true}, {ID: 42, Name: "Clip"}},
+		Total:   &three, Skipped: []int{23}, CanSkip: true,
+	}
+}
