@@ -47,33 +47,36 @@ func law() map[string][]string {
 		"mqtt/mqtttest":         {"mqtt"},
 
 		"hass": {}, "auth": {}, "settings": {"printer"}, "printer": {}, "mqtt": {}, "journal": {}, "filecache": {},
-		"printer/bambu/ftps": {}, "printer/simulator/ftpserver": {}, "httpapi/certificate": {}, "logbook": {},
+		"printer/bambu/ftps": {}, "printer/simulator/ftpserver": {}, "httpapi/certificate": {}, "httpapi/apitest": {}, "logbook": {},
 		"sliced": {}, "sliced/slicedtest": {}, "fault": {}, "secret": {},
 	}
 }
 
 // inTests may be imported by every _test.go file, beside the package's own row.
 func inTests() []string {
-	return []string{"filecache", "printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "sliced/slicedtest", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
+	return []string{"filecache", "httpapi/apitest", "printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "sliced/slicedtest", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
 }
 
 // testHelpers are packages that only _test.go files may import.
-func testHelpers() []string { return []string{"printer/printertest", "mqtt/mqtttest"} }
+func testHelpers() []string {
+	return []string{"printer/printertest", "mqtt/mqtttest", "httpapi/apitest"}
+}
 
 // foreign is which package a foreign module belongs to. Tests are exempt.
 func foreign() map[string]string {
 	return map[string]string{
-		"github.com/alecthomas/kong":          "cli",
-		"github.com/danielgtaylor/huma/v2":    "httpapi",
-		"github.com/eclipse/paho.mqtt.golang": "mqtt/client",
-		"github.com/gin-gonic/gin":            "httpapi",
-		"github.com/goccy/go-yaml":            "settings",
-		"github.com/gorilla/websocket":        "mqtt/client",
-		"github.com/mochi-mqtt/server/v2":     "mqtt/broker",
-		"github.com/jlaffaye/ftp":             "printer/bambu/ftps",
-		"github.com/oklog/ulid/v2":            "app",
-		"go.etcd.io/bbolt":                    "storage",
-		"golang.org/x/crypto":                 "auth",
+		"github.com/alecthomas/kong":               "cli",
+		"github.com/danielgtaylor/huma/v2":         "httpapi",
+		"github.com/eclipse/paho.mqtt.golang":      "mqtt/client",
+		"github.com/gin-gonic/gin":                 "httpapi",
+		"github.com/goccy/go-yaml":                 "settings",
+		"github.com/gorilla/websocket":             "mqtt/client",
+		"github.com/mochi-mqtt/server/v2":          "mqtt/broker",
+		"github.com/jlaffaye/ftp":                  "printer/bambu/ftps",
+		"github.com/oklog/ulid/v2":                 "app",
+		"github.com/santhosh-tekuri/jsonschema/v6": "httpapi/apitest",
+		"go.etcd.io/bbolt":                         "storage",
+		"golang.org/x/crypto":                      "auth",
 	}
 }
 

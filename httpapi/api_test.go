@@ -94,22 +94,25 @@ func (m *memory) Put(pairs map[string][]byte) error {
 
 // fixture is a running API with three printers and real keys.
 type fixture struct {
-	t       *testing.T
-	fleet   *fleet
-	auth    *auth.Auth
-	handler http.Handler
-	api     *httpapi.API
-	health  httpapi.Health
-	log     *strings.Builder
-	now     time.Time
-	manager *manager
-	ledger  *ledger
-	opts    httpapi.Options
+	t  *testing.T
+	tb testing.TB
+	// undescribed: answers need not be as the API describes them.
+	undescribed bool
+	fleet       *fleet
+	auth        *auth.Auth
+	handler     http.Handler
+	api         *httpapi.API
+	health      httpapi.Health
+	log         *strings.Builder
+	now         time.Time
+	manager     *manager
+	ledger      *ledger
+	opts        httpapi.Options
 }
 
 func newFixture(tb testing.TB, change ...func(*httpapi.Options)) *fixture {
 	tb.Helper()
-	f := &fixture{fleet: newFleet(), now: start(), health: httpapi.Health{Database: true, MQTT: true}, log: &strings.Builder{}}
+	f := &fixture{tb: tb, fleet: newFleet(), now: start(), health: httpapi.Health{Database: true, MQTT: true}, log: &strings.Builder{}}
 	f.t, _ = tb.(*testing.T)
 	f.manager, f.ledger = &manager{fleet: f.fleet, outcome: printer.Outcome{Acknowledged: true, Effective: true}}, newLedger()
 	ids := 0
@@ -122,7 +125,6 @@ func newFixture(tb testing.TB, change ...func(*httpapi.Options)) *fixture {
 	}
 	f.opts = httpapi.Options{
 		Printers: f.fleet, Manager: f.manager, Journal: f.ledger, Archives: newShelf(), Keys: f.auth,
-		Pictures: pictures{"abc": []byte("\x89PNG picture")},
 		Test: func(_ context.Context, c printer.Config) (printer.State, error) {
 			return printer.State{Serial: c.Serial, Online: true}, nil
 		},
@@ -196,8 +198,7 @@ func (f *fixture) request(method, target, body string, header ...string) answer 
 			r.Header.Add(header[i], header[i+1])
 		}
 	}
-	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, r)
+	w := f.serve(r)
 	return answer{code: w.Code, header: w.Header(), body: w.Body.String()}
 }
 

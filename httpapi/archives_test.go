@@ -76,7 +76,7 @@ func (s *shelf) Statistics(_ context.Context, f archive.Filter, _ *time.Location
 }
 
 func (s *shelf) Export(_ context.Context, w io.Writer, _ archive.Filter, format string) error {
-	_, err := io.WriteString(w, format)
+	_, err := io.WriteString(w, `[{"format":"`+format+`"}]`)
 	return err
 }
 
@@ -140,7 +140,7 @@ func TestArchives_EditDeleteExport(t *testing.T) {
 	if got := f.get("/api/v1/archives/1", key); got.code != 404 {
 		t.Errorf("after delete: %d", got.code)
 	}
-	if got := f.get("/api/v1/archives/export?format=json", key); got.body != "json" || got.header.Get("Content-Type") != "application/json" {
+	if got := f.get("/api/v1/archives/export?format=json", key); got.body != `[{"format":"json"}]` || got.header.Get("Content-Type") != "application/json" {
 		t.Errorf("export: %d %s", got.code, got.body)
 	}
 	if got := f.get("/api/v1/archives/stats", key).object(t); got["total_print_time_hours"] != 2.0 {

@@ -36,8 +36,7 @@ func (f *fixture) knock(n int, e httpapi.Endpoint, key string) answer {
 	if key != "" {
 		r.Header.Set("X-API-Key", key)
 	}
-	w := httptest.NewRecorder()
-	f.handler.ServeHTTP(w, r)
+	w := f.serve(r)
 	return answer{code: w.Code, header: w.Header(), body: w.Body.String()}
 }
 

@@ -236,6 +236,7 @@ func (a *api) signIn(c *gin.Context, v url.Values) {
 	})
 	if err != nil {
 		status := http.StatusUnauthorized
+		c.Header("WWW-Authenticate", `Bearer realm="printwire"`)
 		if auth.ReasonOf(err) == auth.Limited {
 			status = http.StatusTooManyRequests
 			c.Header("Retry-After", decimal(max(1, int(auth.RetryAfter(err)/time.Second))))

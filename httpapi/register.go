@@ -186,7 +186,7 @@ func (a *api) responses(r row, example any) map[string]*huma.Response {
 		codes = append(codes, http.StatusNotFound)
 	}
 	if r.method != http.MethodGet {
-		codes = append(codes, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
+		codes = append(codes, http.StatusForbidden, http.StatusConflict, http.StatusRequestEntityTooLarge, http.StatusUnsupportedMediaType)
 	}
 	if r.scope == auth.PrintersControl {
 		codes = append(codes, http.StatusGatewayTimeout)

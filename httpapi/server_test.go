@@ -92,7 +92,7 @@ func TestServer_HeadHasTheHeadersOfGetAndNoBody(t *testing.T) {
 	addr, key := listen(t, f.handler), f.reader()
 	req, _ := http.NewRequest(http.MethodHead, "http://"+addr+"/api/v1/printers/1/status/", nil)
 	req.Header.Set("X-API-Key", key)
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := f.client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}

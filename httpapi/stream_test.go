@@ -22,7 +22,7 @@ func (f *fixture) open(t *testing.T, addr, target, key string, header ...string)
 	for i := 0; i+1 < len(header); i += 2 {
 		req.Header.Set(header[i], header[i+1])
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := f.client().Do(req)
 	if err != nil {
 		t.Fatal(err)
 	}
