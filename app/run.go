@@ -99,7 +99,7 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	}
 	parts.start("discovery", a.discovery.Run)
 	parts.start("archive", a.recorder.Run)
-	for _, f := range []journal.Follower{a.recorder, a.discovery.Follower()} {
+	for _, f := range []journal.Follower{a.recorder, a.discovery.Follower(a.store)} {
 		parts.start("follower "+f.Name(), func(ctx context.Context) error {
 			return journal.Follow(ctx, a.log, a.store, f)
 		})

@@ -20,8 +20,8 @@ type Printers interface {
 	Do(ctx context.Context, id int, cmd printer.Command) (printer.Outcome, error)
 }
 
-// Store keeps discovery's small memory: slugs, what was announced, what a
-// person deleted in Home Assistant, and the cursor of the event follower.
+// Store keeps discovery's small memory: slugs, what was announced, and
+// what a person deleted in Home Assistant.
 type Store interface {
 	// Value is one value; fault.NotFound when there is none.
 	Value(key string) ([]byte, error)

@@ -14,9 +14,19 @@ import (
 // staleEvent is the age from which an event is no longer told on MQTT.
 const staleEvent = time.Minute
 
+// Cursors keep the places of the journal's followers, where the retention of
+// the journal looks before it drops anything.
+type Cursors interface {
+	// Cursor is the last sequence number that a follower is done with, 0 for a new one.
+	Cursor(ctx context.Context, name string) (uint64, error)
+	// Advance records that a follower is done up to seq.
+	Advance(ctx context.Context, name string, seq uint64) error
+}
+
 // events follows the journal: at least once, always with the same seq.
 type events struct {
-	d *Discovery
+	d       *Discovery
+	cursors Cursors
 	// origins by the event's name.
 	origins map[string]journal.Origin
 	// gathered: the wait for an audience is over.
@@ -62,8 +72,8 @@ func (e *events) gather(ctx context.Context) error {
 // Follower tells the events of the journal on MQTT, as JSON for event entities
 // and as a bare name for device triggers. Events older than a minute are
 // skipped, and milestones that Home Assistant was not asked to hear of.
-func (d *Discovery) Follower() journal.Follower {
-	e := &events{d: d, origins: map[string]journal.Origin{}}
+func (d *Discovery) Follower(cursors Cursors) journal.Follower {
+	e := &events{d: d, cursors: cursors, origins: map[string]journal.Origin{}}
 	for _, r := range journal.Events() {
 		e.origins[r.Name] = r.Origin
 	}
@@ -74,7 +84,7 @@ func (d *Discovery) Follower() journal.Follower {
 func (e *events) Name() string { return "homeassistant" }
 
 // Cursor is the last event that was told or skipped.
-func (e *events) Cursor(context.Context) (uint64, error) { return e.d.cursor() }
+func (e *events) Cursor(ctx context.Context) (uint64, error) { return e.cursors.Cursor(ctx, e.Name()) }
 
 // Apply tells entries in order.
 func (e *events) Apply(ctx context.Context, entries []journal.Entry, lost int) error {
@@ -92,7 +102,7 @@ func (e *events) Apply(ctx context.Context, entries []journal.Entry, lost int) e
 	if len(entries) == 0 {
 		return nil
 	}
-	return e.d.setCursor(entries[len(entries)-1].Seq)
+	return e.cursors.Advance(ctx, e.Name(), entries[len(entries)-1].Seq)
 }
 
 // tell publishes one entry, or skips it.

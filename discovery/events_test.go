@@ -26,7 +26,7 @@ func entry(seq uint64, name string, data string) journal.Entry {
 
 func TestFollower_TellsEveryEvent(t *testing.T) {
 	b := newBed(t, fixed, a1())
-	f := b.Follower()
+	f := b.follower()
 	for i, r := range journal.Events() {
 		data := `{"job_name":"Bracket","milestone":25,"milestone_kind":"percent","reason":"a \"quoted\" reason"}`
 		n := len(b.bus.Published())
@@ -79,7 +79,7 @@ func TestFollower_SkipsOldOnesAndOtherMilestones(t *testing.T) {
 		{Seq: 8, Time: epoch(), Name: "print_started", Serial: "a/b", Data: json.RawMessage(`{}`)},
 	}
 	n := len(b.bus.Published())
-	if err := b.Follower().Apply(t.Context(), entries, 3); err != nil {
+	if err := b.follower().Apply(t.Context(), entries, 3); err != nil {
 		t.Fatal(err)
 	}
 	var told []string
@@ -95,7 +95,7 @@ func TestFollower_SkipsOldOnesAndOtherMilestones(t *testing.T) {
 	if !slices.Equal(told, []string{"2", "4"}) {
 		t.Errorf("told %v, want 2 and 4", told)
 	}
-	if seq, _ := b.Follower().Cursor(t.Context()); seq != 8 {
+	if seq, _ := b.follower().Cursor(t.Context()); seq != 8 {
 		t.Errorf("the cursor is %d, want 8", seq)
 	}
 }
@@ -118,14 +118,14 @@ func TestFollower_FailureIsToldAgainWithTheSameSeq(t *testing.T) {
 	b := newBed(t, func(o *discovery.Options) { o.Now, o.Bus = epoch, bus }, a1())
 	entries := []journal.Entry{entry(1, "print_started", `{}`), entry(2, "print_complete", `{}`)}
 	bus.left = 3
-	if err := b.Follower().Apply(t.Context(), entries, 0); err == nil {
+	if err := b.follower().Apply(t.Context(), entries, 0); err == nil {
 		t.Fatal("no error")
 	}
-	if seq, _ := b.Follower().Cursor(t.Context()); seq != 0 {
+	if seq, _ := b.follower().Cursor(t.Context()); seq != 0 {
 		t.Errorf("the cursor is %d after a failure", seq)
 	}
 	bus.left = 1 << 30
-	if err := b.Follower().Apply(t.Context(), entries, 0); err != nil {
+	if err := b.follower().Apply(t.Context(), entries, 0); err != nil {
 		t.Fatal(err)
 	}
 	seen := 0
@@ -156,7 +156,7 @@ func TestFollower_WaitsForAnAudienceAfterAStart(t *testing.T) {
 				d := discovery.New(discovery.Options{Bus: bus, Store: &store{}, Audience: func() bool { return time.Since(began) >= c.comes }})
 				entry := journal.Entry{Seq: 1, Time: time.Now(), Name: "printer_online", Serial: "03900C000000001", Data: []byte(`{}`)}
 				done := make(chan error, 1)
-				go func() { done <- d.Follower().Apply(t.Context(), []journal.Entry{entry}, 0) }() // owner: this test waits on done
+				go func() { done <- d.Follower(&places{}).Apply(t.Context(), []journal.Entry{entry}, 0) }() // owner: this test waits on done
 				<-time.After(c.before)
 				synctest.Wait()
 				if n := len(bus.Published()); n != 0 {

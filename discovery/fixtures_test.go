@@ -14,6 +14,7 @@ import (
 
 	"github.com/printwire/printwire/discovery"
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/journal"
 	"github.com/printwire/printwire/mqtt/mqtttest"
 	"github.com/printwire/printwire/printer"
 )
@@ -112,6 +113,7 @@ type bed struct {
 	opts     discovery.Options
 	restarts int
 	level    string
+	places   places
 }
 
 // newBed makes a bed, prepared with the given printers. Change opts by with.
@@ -137,6 +139,31 @@ func newBed(t testing.TB, with func(*discovery.Options), snaps ...printer.Snapsh
 	}
 	return b
 }
+
+// places are Cursors in memory.
+type places struct {
+	mu  sync.Mutex
+	seq map[string]uint64
+}
+
+func (p *places) Cursor(_ context.Context, name string) (uint64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.seq[name], nil
+}
+
+func (p *places) Advance(_ context.Context, name string, seq uint64) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.seq == nil {
+		p.seq = map[string]uint64{}
+	}
+	p.seq[name] = max(p.seq[name], seq)
+	return nil
+}
+
+// follower is the follower of the bed's events; its cursor outlives it.
+func (b *bed) follower() journal.Follower { return b.Follower(&b.places) }
 
 // again is the next process: the same store, printers and bus.
 func (b *bed) again(t testing.TB) *bed {

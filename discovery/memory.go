@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/mqtt"
 	"github.com/printwire/printwire/printer"
 )
@@ -66,13 +65,12 @@ type keptRecord struct {
 const recordVersion = 1
 
 const (
-	slugKey   = "discovery/slug/"
-	toldKey   = "discovery/told/"
-	goneKey   = "discovery/gone/"
-	leftKey   = "discovery/left/"
-	keptKey   = "discovery/kept/"
-	lastKey   = "discovery/last/"
-	cursorKey = "discovery/cursor"
+	slugKey = "discovery/slug/"
+	toldKey = "discovery/told/"
+	goneKey = "discovery/gone/"
+	leftKey = "discovery/left/"
+	keptKey = "discovery/kept/"
+	lastKey = "discovery/last/"
 )
 
 // remember loads what outlived the last process. A damaged record is as if it
@@ -233,37 +231,4 @@ func (d *Discovery) addEnds(records map[string]any) {
 		}
 	}
 	d.ends = nil
-}
-
-// cursor is the event follower's place in the journal.
-type cursor struct {
-	Version int    `json:"v"`
-	Seq     uint64 `json:"seq"`
-}
-
-func (d *Discovery) cursor() (uint64, error) {
-	b, err := d.opts.Store.Value(cursorKey)
-	if fault.Is(err, fault.NotFound) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read the cursor of events: %w", err)
-	}
-	var c cursor
-	if err := json.Unmarshal(b, &c); err != nil {
-		// Old events are skipped anyway, so a damaged place costs nothing.
-		d.log.Warn("cursor of events ignored", "error", err)
-	}
-	return c.Seq, nil
-}
-
-func (d *Discovery) setCursor(seq uint64) error {
-	b, err := json.Marshal(cursor{recordVersion, seq})
-	if err != nil {
-		return fmt.Errorf("encode the cursor of events: %w", err)
-	}
-	if err := d.opts.Store.Put(map[string][]byte{cursorKey: b}); err != nil {
-		return fmt.Errorf("store the cursor of events: %w", err)
-	}
-	return nil
 }

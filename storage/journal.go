@@ -135,16 +135,6 @@ func (s *Store) Advance(ctx context.Context, name string, seq uint64) error {
 	return nil
 }
 
-// Forget removes the cursor of a follower that is no more.
-func (s *Store) Forget(ctx context.Context, name string) error {
-	s.mu.Lock()
-	delete(s.followers, name)
-	s.mu.Unlock()
-	return s.write(ctx, func(tx *bbolt.Tx) error {
-		return bucketCursors.in(tx).Delete([]byte(name))
-	})
-}
-
 func cursorIn(tx *bbolt.Tx, name string) (uint64, error) {
 	v := bucketCursors.in(tx).Get([]byte(name))
 	if v == nil {

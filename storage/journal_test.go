@@ -85,12 +85,6 @@ func TestStore_Retain(t *testing.T) {
 	if s.Last() != 4511 {
 		t.Errorf("the next number is %d, want 4511", s.Last())
 	}
-	if err := s.Forget(ctx, "slow"); err != nil {
-		t.Fatal(err)
-	}
-	if seq, _ := s.Cursor(ctx, "slow"); seq != 0 {
-		t.Errorf("a forgotten cursor is %d", seq)
-	}
 }
 
 func TestStore_RunRetains(t *testing.T) {
