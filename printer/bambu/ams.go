@@ -62,7 +62,7 @@ func bitOf(unit int) (unitBit, trayBit int) {
 	}
 }
 
-// units are the changers with what they were made from.
+// units are the changers, ascending by id, with what they were made from.
 type units struct {
 	key  unitsKey
 	list []printer.Unit
@@ -85,11 +85,11 @@ func (k unitsKey) rest() unitsKey {
 	return k
 }
 
-// madeUnit is one changer with the values that it was made from.
+// madeUnit are the values that the changer at the same place of the list was
+// made from.
 type madeUnit struct {
 	from *branch
 	bits uint64
-	unit printer.Unit
 }
 
 // filament fills changers, external spools and the tray in use.
@@ -118,10 +118,8 @@ func (d *document) filament(s *printer.State, base printer.State) {
 // remakeUnits makes anew what has changed.
 func (d *document) remakeUnits(key unitsKey, list []node, before []printer.Unit) {
 	c := &d.mapped.units
-	bits, made := key.bits, make([]madeUnit, 0, len(list))
-	same := func(m madeUnit, from *branch, own uint64) bool {
-		return m.from == from && m.bits == own && c.key.rest() == key.rest()
-	}
+	bits, known := key.bits, c.key.rest() == key.rest()
+	made, shown := make([]madeUnit, 0, len(list)), make([]printer.Unit, 0, len(list))
 	for i := range list {
 		n := &list[i]
 		id := n.at("id").integer(0, 254)
@@ -129,19 +127,19 @@ func (d *document) remakeUnits(key unitsKey, list []node, before []printer.Unit)
 		if !id.Known || bits.unitsKnown && unitBit >= 0 && bits.units>>unitBit&1 == 0 {
 			continue
 		}
-		own := bits.of(trayBit)
-		if i := slices.IndexFunc(c.made, func(m madeUnit) bool { return same(m, n.branch(), own) }); i >= 0 {
-			made = append(made, c.made[i])
-			continue
+		from := madeUnit{from: n.branch(), bits: bits.of(trayBit)}
+		at := len(shown)
+		for at > 0 && shown[at-1].ID > id.Value {
+			at--
 		}
-		u := d.unit(n, id.Value, own, key)
-		d.nameUnit(&u, before)
-		made = append(made, madeUnit{from: n.branch(), bits: own, unit: u})
-	}
-	slices.SortStableFunc(made, func(a, b madeUnit) int { return a.unit.ID - b.unit.ID })
-	shown := make([]printer.Unit, len(made))
-	for i, m := range made {
-		shown[i] = m.unit
+		var u printer.Unit
+		if was := slices.Index(c.made, from); known && was >= 0 {
+			u = c.list[was]
+		} else {
+			u = d.unit(n, id.Value, from.bits, key)
+			d.nameUnit(&u, before)
+		}
+		made, shown = slices.Insert(made, at, from), slices.Insert(shown, at, u)
 	}
 	c.key, c.made, c.list = key, made, shown
 }

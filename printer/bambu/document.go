@@ -62,6 +62,10 @@ type member struct {
 	whole bool
 }
 
+// fewChanges is how many changes there is room kept for: a first report has
+// many, those after it have few.
+const fewChanges = 16
+
 // change is a new value of a member, made but not yet in force.
 type change struct {
 	to  *member
@@ -270,6 +274,9 @@ func (d *document) commit(full bool) bool {
 		}
 	}
 	clear(d.pending) // they point into the payload
+	if cap(d.pending) > fewChanges {
+		d.pending = nil
+	}
 	return changed
 }
 
