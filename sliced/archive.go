@@ -21,11 +21,10 @@ const (
 	gcodeHead = 128 << 10
 )
 
-// The parts that are read, and those that make an archive a 3MF file.
+// The parts that make an archive a 3MF file.
 const (
 	partSliceInfo = "Metadata/slice_info.config"
 	partProject   = "Metadata/project_settings.config"
-	partTypes     = "[Content_Types].xml"
 	partModel     = "3D/3dmodel.model"
 )
 
@@ -57,12 +56,12 @@ func Open(r io.ReaderAt, size int64) (*Archive, error) {
 	if err := a.check(z.File); err != nil {
 		return nil, err
 	}
-	for _, name := range []string{partTypes, partModel, partSliceInfo, partProject} {
+	for _, name := range []string{partModel, partSliceInfo, partProject} {
 		if a.entries[name] != nil {
 			return a, nil
 		}
 	}
-	return nil, invalid("not a 3MF file: an archive without %s, %s and %s", partTypes, partModel, partSliceInfo)
+	return nil, invalid("not a 3MF file: an archive without %s, %s and %s", partModel, partSliceInfo, partProject)
 }
 
 // check judges the entries by what the directory says of them.

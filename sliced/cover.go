@@ -14,8 +14,8 @@ const (
 	// maxSide and maxPixels are how big a picture may be that is decoded.
 	maxSide   = 4096
 	maxPixels = 4 << 20
-	// coverSide is how big a cover is at most; shrink by how much it loses
-	// in a step when it is too long.
+	// coverSide is how big a cover is at most, minSide how small it gets
+	// where it is too long.
 	coverSide = 512
 	minSide   = 16
 )
@@ -39,7 +39,8 @@ func Cover(picture []byte) ([]byte, error) {
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
 	for side := min(max(w, h), coverSide); ; side = side * 3 / 4 {
 		var out bytes.Buffer
-		if err := encoder.Encode(&out, scaled(img, side)); err != nil {
+		img = scaled(img, side)
+		if err := encoder.Encode(&out, img); err != nil {
 			return nil, invalid("the picture: %w", err)
 		}
 		if out.Len() <= MaxCover || side <= minSide {

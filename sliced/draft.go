@@ -53,10 +53,10 @@ func comments() map[string]func(*draft, string) {
 		"total filament length [mm]":            func(d *draft, v string) { d.metres = metres(v) },
 		"filament used [mm]":                    func(d *draft, v string) { d.metres = metres(v) },
 		"filament":                              func(d *draft, v string) { d.slots = wholes(v) },
-		"filament_type":                         func(d *draft, v string) { d.types = fields(v) },
-		"filament_colour":                       func(d *draft, v string) { d.colours = fields(v) },
-		"filament_ids":                          func(d *draft, v string) { d.ids = fields(v) },
-		"filament_cost":                         func(d *draft, v string) { d.costs = fields(v) },
+		"filament_type":                         func(d *draft, v string) { d.types = items(v) },
+		"filament_colour":                       func(d *draft, v string) { d.colours = items(v) },
+		"filament_ids":                          func(d *draft, v string) { d.ids = items(v) },
+		"filament_cost":                         func(d *draft, v string) { d.costs = items(v) },
 		"model label id":                        func(d *draft, v string) { d.objects = wholes(v) },
 		"total layer number":                    func(d *draft, v string) { d.totalLayers = whole(v) },
 		"total layers count":                    func(d *draft, v string) { d.totalLayers = whole(v) },
@@ -94,15 +94,14 @@ func (d *draft) facts(all bool) Facts {
 	return f
 }
 
-// filaments puts the lists together. Quantities go by the filaments of the
-// project when there are as many; else by those that are named as used, or
-// one after the other.
+// filaments puts the lists together. Quantities go by the filaments that are
+// named as used; where none are, by those of the project.
 func (d *draft) filaments() []Filament {
 	n := max(len(d.grams), len(d.metres))
 	var list []Filament
 	for i := range n {
 		u := Filament{Slot: i + 1}
-		if len(d.slots) == n && n != len(d.types) {
+		if len(d.slots) == n && d.slots[i] > 0 {
 			u.Slot = d.slots[i]
 		}
 		if i < len(d.grams) {

@@ -159,9 +159,15 @@ func Read(r io.ReaderAt, size int64, plate int) (Facts, []byte, error) {
 	if err != nil {
 		return Facts{}, nil, err
 	}
-	for _, kind := range f.Pictures[:min(len(f.Pictures), len(pictures())-1)] {
+	for _, kind := range f.Pictures {
+		if kind == PickPicture {
+			continue // colours that stand for numbers
+		}
 		picture, err := a.Picture(f.Plate, kind)
-		if cover := coverOf(picture); err == nil && cover != nil && kind != PickPicture {
+		if err != nil {
+			continue
+		}
+		if cover := coverOf(picture); cover != nil {
 			return f, cover, nil
 		}
 	}

@@ -72,7 +72,9 @@ func (d *draft) line(line []byte) error {
 	}
 	comment = bytes.TrimSpace(comment)
 	if d.thumbnail.open {
-		return d.thumbnail.add(comment)
+		if part, err := d.thumbnail.add(comment); part || err != nil {
+			return err
+		}
 	}
 	i := bytes.IndexAny(comment, "=:")
 	if i < 0 {

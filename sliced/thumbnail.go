@@ -1,6 +1,7 @@
 package sliced
 
 import (
+	"bytes"
 	"encoding/base64"
 	"fmt"
 	"strings"
@@ -41,24 +42,29 @@ func (t *thumbnail) begin(line string) {
 	t.skip = t.area <= t.bestArea
 }
 
-// add reads a line inside of a picture.
-func (t *thumbnail) add(line []byte) error {
-	if strings.HasPrefix(string(line[:min(len(line), maxText)]), "thumbnail") && strings.HasSuffix(string(line), " end") {
+// add reads a line inside of a picture; part is false when it belongs to none,
+// since the picture's end is missing.
+func (t *thumbnail) add(line []byte) (part bool, err error) {
+	if bytes.HasPrefix(line, []byte("thumbnail")) && bytes.HasSuffix(line, []byte(" end")) {
 		t.open = false
 		if !t.skip && len(t.text) > 0 {
 			t.best, t.text = t.text, t.best[:0]
 			t.bestArea = t.area
 		}
-		return nil
+		return true, nil
+	}
+	if bytes.ContainsAny(line, " :") {
+		t.open = false
+		return false, nil
 	}
 	if t.skip {
-		return nil
+		return true, nil
 	}
 	if len(t.text)+len(line) > maxThumbnail {
-		return invalid("a picture in the G-code has more than %d characters", maxThumbnail)
+		return true, invalid("a picture in the G-code has more than %d characters", maxThumbnail)
 	}
 	t.text = append(t.text, line...)
-	return nil
+	return true, nil
 }
 
 // decode is the biggest picture, nil when there is none.

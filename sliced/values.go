@@ -61,6 +61,22 @@ func fields(s string) []string {
 	return list[:min(len(list), MaxFilaments)]
 }
 
+// items splits a list of texts, some of which may be empty, at its semicolons
+// or, where it has none, at its commas.
+func items(s string) []string {
+	s = s[:min(len(s), maxText*16)]
+	sep := ","
+	if strings.Contains(s, ";") {
+		sep = ";"
+	}
+	list := strings.SplitN(s, sep, MaxFilaments+1)
+	list = list[:min(len(list), MaxFilaments)]
+	for i := range list {
+		list[i] = strings.Trim(strings.TrimSpace(list[i]), `"`)
+	}
+	return list
+}
+
 func measures(s string) []float64 {
 	var list []float64
 	for _, f := range fields(s) {

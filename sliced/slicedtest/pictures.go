@@ -6,6 +6,8 @@ import (
 	"image"
 	"image/color"
 	"image/png"
+
+	"github.com/printwire/printwire/fault"
 )
 
 // pictures are the pictures of the plate that the plan wants.
@@ -14,7 +16,7 @@ func (p Plan) pictures() ([]entry, error) {
 	for _, kind := range p.Pictures {
 		name, img := p.picture(kind)
 		if img == nil {
-			return nil, fmt.Errorf("picture %q: expected plate, small, top or pick", kind)
+			return nil, fault.New(fault.Invalid, "picture %q: expected plate, small, top or pick", kind)
 		}
 		var b bytes.Buffer
 		if err := png.Encode(&b, img); err != nil {
