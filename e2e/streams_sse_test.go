@@ -104,6 +104,24 @@ func (s *rest) gauge(name string) float64 {
 	return 0
 }
 
+// sound fails for each client that missed something, and counts what came.
+func sound(t *testing.T, all []*hearer, span time.Duration) (events, states int64) {
+	t.Helper()
+	for i, l := range all {
+		if why := l.broken.Load(); why != nil {
+			t.Errorf("client %d: %s", i, *why)
+		}
+		if n := l.events.Load(); uint64(n) != l.last.Load()-l.first.Load()+1 {
+			t.Errorf("client %d counted %d events from %d to %d", i, n, l.first.Load(), l.last.Load())
+		}
+		if n := l.states.Load(); i/streamsPerKey%4 == 0 && n < streamPrinters*int64(span/time.Second)/2 {
+			t.Errorf("client %d got %d states", i, n)
+		}
+		events, states = events+l.events.Load(), states+l.states.Load()
+	}
+	return events, states
+}
+
 // TestEventStream_TwoHundredClientsAtAHundredPrinters: each client gets every
 // event once and in order, and when they have gone, what they took is given back.
 func TestEventStream_TwoHundredClientsAtAHundredPrinters(t *testing.T) {
@@ -121,17 +139,14 @@ func TestEventStream_TwoHundredClientsAtAHundredPrinters(t *testing.T) {
 			all = append(all, s.hearing(&wg, key, i%4 == 0))
 		}
 	}
-	hear := func(what string) {
-		eventually(t, what, streamsStarted, func() (bool, string) {
-			for i, l := range all {
-				if l.events.Load() == 0 {
-					return false, fmt.Sprintf("client %d has heard nothing", i)
-				}
+	eventually(t, "every client hears", streamsStarted, func() (bool, string) {
+		for i, l := range all {
+			if l.events.Load() == 0 {
+				return false, fmt.Sprintf("client %d has heard nothing", i)
 			}
-			return true, ""
-		})
-	}
-	hear("every client hears")
+		}
+		return true, ""
+	})
 	pid := s.cmd.Process.Pid
 	before, memory, used, began := s.gauge("printwire_goroutines"), resident(t, pid), processor(t, pid), time.Now()
 	span := benchTime(t)
@@ -147,19 +162,7 @@ func TestEventStream_TwoHundredClientsAtAHundredPrinters(t *testing.T) {
 		}
 		return true, ""
 	})
-	var events, states int64
-	for i, l := range all {
-		if why := l.broken.Load(); why != nil {
-			t.Errorf("client %d: %s", i, *why)
-		}
-		if n := l.events.Load(); uint64(n) != l.last.Load()-l.first.Load()+1 {
-			t.Errorf("client %d counted %d events from %d to %d", i, n, l.first.Load(), l.last.Load())
-		}
-		if n := l.states.Load(); i/streamsPerKey%4 == 0 && n < streamPrinters*int64(span/time.Second)/2 {
-			t.Errorf("client %d got %d states", i, n)
-		}
-		events, states = events+l.events.Load(), states+l.states.Load()
-	}
+	events, states := sound(t, all, span)
 	t.Logf("%d clients, %d events and %d states in %s: %.0f %% of one core, %.0f to %.0f MB, %.0f to %.0f goroutines (%.0f without clients)",
 		len(all), events, states, time.Since(began).Round(time.Second), load, memory, grown, before, after, calm)
 	if after > before+10 || grown > memory*1.3+20 {
