@@ -44,6 +44,7 @@ func (a *App) Run(ctx context.Context, ready func(Ready)) error {
 	if err := parts.stop(stopLimit); err != nil {
 		a.log.Error("not everything ended in time", "error", err)
 	}
+	a.closeFiles()
 	if err := a.closeStore(context.WithoutCancel(ctx)); err != nil {
 		a.log.Error("the database did not close well; what was committed is safe", "error", err)
 	}
@@ -98,6 +99,9 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 		parts.start("broker client", a.brokers.outside.Run)
 	}
 	parts.start("discovery", a.discovery.Run)
+	if err := a.recorder.CloseOrphans(ctx, a.printerIDs()); err != nil {
+		a.log.Warn("the record of prints is not all closed", "error", err)
+	}
 	parts.start("archive", a.recorder.Run)
 	for _, f := range []journal.Follower{a.recorder, a.discovery.Follower(a.store)} {
 		parts.start("follower "+f.Name(), func(ctx context.Context) error {
@@ -117,6 +121,15 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 			"hint", "\"printwire admin\" gives it a password and shows it once")
 	}
 	return nil
+}
+
+// printerIDs are the numbers of all printers.
+func (a *App) printerIDs() []int {
+	var ids []int
+	for _, s := range a.bridge.Snapshots() {
+		ids = append(ids, s.Config.ID)
+	}
+	return ids
 }
 
 // portAdvice says by which setting another address is chosen, when the broker's is taken.

@@ -101,6 +101,8 @@ func (r *Record) goOn(at time.Time) {
 }
 
 func ended(r *Record, e journal.Entry, d printer.Detail) {
+	// What an end that nobody saw had guessed does not count any more.
+	r.DurationSeconds = printer.Opt[int]{}
 	set(&r.DurationSeconds, d.DurationSeconds)
 	r.end(r.Result, d.Reason, d.Code, e.Time)
 }

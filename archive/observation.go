@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -28,8 +29,11 @@ type fed struct {
 // early is how long after its start a job's estimate is taken.
 const early = 5 * time.Minute
 
-// add takes a picture of the job under way.
-func (o *observation) add(st printer.State, at time.Time) {
+// add takes a picture of the job under way, and tells whether it has something
+// that later pictures need not have: a temperature that was not reached
+// before, by whole degrees, another tray, the estimate.
+func (o *observation) add(st printer.State, at time.Time) (news bool) {
+	highest, target, estimate := o.max.whole(), o.target, o.estimate
 	o.max.raise(Temperatures{
 		st.Nozzles[0].Temperature, st.Nozzles[1].Temperature, st.Bed.Temperature, st.Chamber.Temperature,
 	})
@@ -38,20 +42,23 @@ func (o *observation) add(st printer.State, at time.Time) {
 		o.diameter = d
 	}
 	o.guess(st.Job, at)
-	if !st.ActiveTray.Known {
-		return
-	}
+	return o.feed(st) || o.max.whole() != highest || o.target != target || o.estimate != estimate
+}
+
+// feed notes the tray that feeds the job, and tells whether it is another one.
+func (o *observation) feed(st printer.State) bool {
 	ref := st.ActiveTray.Value
 	tray, ok := st.Tray(ref)
-	if !ok {
-		return
+	if !st.ActiveTray.Known || !ok {
+		return false
 	}
 	i := slices.IndexFunc(o.filament, func(f fed) bool { return f.ref == ref })
 	if i < 0 {
 		o.filament = append(o.filament, fed{ref, tray, tray})
-		return
+		return true
 	}
 	o.filament[i].last = tray
+	return false
 }
 
 // guess takes the printer's own estimate: time gone and time left, at the
@@ -63,6 +70,14 @@ func (o *observation) guess(j printer.Job, at time.Time) {
 	if gone := at.Sub(j.StartedAt); gone >= 0 && gone < early {
 		o.estimate = printer.Some(j.RemainingSeconds.Value + int(gone.Seconds()))
 	}
+}
+
+// whole are the temperatures without what follows the point.
+func (t Temperatures) whole() Temperatures {
+	for _, o := range []*printer.Opt[float64]{&t.Nozzle, &t.NozzleLeft, &t.Bed, &t.Chamber} {
+		o.Value = math.Floor(o.Value)
+	}
+	return t
 }
 
 // raise keeps the higher of each pair.

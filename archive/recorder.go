@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/printwire/printwire/journal"
@@ -31,6 +32,8 @@ type Recorder struct {
 	mu sync.Mutex
 	// list is what lists and statistics are made from.
 	list catalog
+	// sampler is the sink of values, nil while there is none.
+	sampler atomic.Pointer[Sampler]
 }
 
 var _ journal.Follower = (*Recorder)(nil)

@@ -40,7 +40,8 @@ const (
 	dropAtOnce = 500
 )
 
-// Run drops what is not kept, now and then, until ctx ends.
+// Run drops what is not kept, now and then, until ctx ends. Then it writes what
+// the values told since the last time, for which the printers must be silent.
 func (r *Recorder) Run(ctx context.Context) error {
 	t := time.NewTicker(retainEvery)
 	defer t.Stop()
@@ -50,6 +51,9 @@ func (r *Recorder) Run(ctx context.Context) error {
 		}
 		select {
 		case <-ctx.Done():
+			if s := r.sampler.Load(); s != nil {
+				s.flush(context.WithoutCancel(ctx))
+			}
 			return nil
 		case <-t.C:
 		}

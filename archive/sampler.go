@@ -2,9 +2,12 @@ package archive
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
 )
 
@@ -12,15 +15,22 @@ import (
 // events do not tell (temperatures, trays, layers, the model), and one sample a
 // minute. It is told by one goroutine, as sinks are.
 type Sampler struct {
-	r        *Recorder
+	r *Recorder
+	// mu lets the recorder write, at its end, what is not written yet.
+	mu       sync.Mutex
 	printers map[int]*watch
 }
 
 // watch is what has been seen of a printer's present job.
 type watch struct {
 	job string
-	// first is when the job was first seen here, last when it was last written.
-	first, last time.Time
+	// first is when the job was first seen here, wrote when it was last
+	// written, sampled when its last sample was.
+	first, wrote, sampled time.Time
+	// found: what was written last met a record.
+	found bool
+	// news: something was seen that only comes once, and is not written yet.
+	news bool
 	// settled: its end has been written.
 	settled bool
 	seen    observation
@@ -34,14 +44,23 @@ const (
 	// job's id is stored with its printer, or a crash would leave a record of a
 	// job that gets another id afterwards.
 	lateTime = time.Minute
+	// newsTime is how soon a higher temperature or another tray is written, so
+	// that a crash loses no more than what came since.
+	newsTime = 10 * time.Second
 )
 
-// Sampler is a new sink of values for the recorder.
-func (r *Recorder) Sampler() *Sampler { return &Sampler{r: r, printers: map[int]*watch{}} }
+// Sampler is a new sink of values for the recorder, in place of the last one.
+func (r *Recorder) Sampler() *Sampler {
+	s := &Sampler{r: r, printers: map[int]*watch{}}
+	r.sampler.Store(s)
+	return s
+}
 
-// Apply takes the printers' changes, and writes at most once a minute and at
-// the end of a job, all that is due in one transaction.
+// Apply takes the printers' changes. It writes once a minute, sooner when there
+// is news, and at the end of a job: all that is due in one transaction.
 func (s *Sampler) Apply(ctx context.Context, changes []printer.Change) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var due []Change
 	var watched []*watch
 	for _, c := range changes {
@@ -49,17 +68,54 @@ func (s *Sampler) Apply(ctx context.Context, changes []printer.Change) {
 		if w == nil || !w.take(c.Next, s.at(c.Next)) {
 			continue
 		}
-		due, watched = append(due, w.change(c.Next, s.at(c.Next))), append(watched, w)
+		due, watched = append(due, w.change()), append(watched, w)
 	}
+	s.write(ctx, due, watched)
+}
+
+// write makes the changes of some watches.
+func (s *Sampler) write(ctx context.Context, due []Change, watched []*watch) {
 	if len(due) == 0 {
 		return
 	}
-	if err := s.r.write(func() ([]Record, error) { return s.r.store.Update(ctx, due) }); err != nil {
+	found := map[string]bool{}
+	err := s.r.write(func() ([]Record, error) {
+		records, err := s.r.store.Update(ctx, due)
+		for _, r := range records {
+			found[r.Job] = true
+		}
+		return records, err
+	})
+	if err != nil {
 		s.r.log.Warn("values of prints could not be recorded, will try again", "error", err)
-		for _, w := range watched {
-			w.settled = false
+	}
+	for i, w := range watched {
+		w.wrote, w.found = w.seen.at, found[w.job]
+		if err != nil {
+			continue
+		}
+		w.settled = w.seen.state.Job.Over()
+		if w.found {
+			w.news = false
+		}
+		if w.found && due[i].Sample != nil {
+			w.sampled = w.seen.at
 		}
 	}
+}
+
+// flush writes what is not written yet, at the end of the program.
+func (s *Sampler) flush(ctx context.Context) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var due []Change
+	var watched []*watch
+	for _, w := range s.printers {
+		if w.job != "" && w.news && w.found {
+			due, watched = append(due, w.change()), append(watched, w)
+		}
+	}
+	s.write(ctx, due, watched)
 }
 
 func (s *Sampler) at(n printer.Snapshot) time.Time {
@@ -96,52 +152,83 @@ func (s *Sampler) watch(ctx context.Context, c printer.Change) *watch {
 // present one: their end was in no event and in no value. An event that is
 // still to be read corrects it.
 func (s *Sampler) closeOthers(ctx context.Context, printerID int, job string) {
-	entries, err := s.r.entries(ctx)
-	for _, e := range entries {
-		if e.PrinterID != printerID || e.Status != "printing" || e.Deleted {
-			continue
-		}
-		_, err = s.r.update(ctx, e.ID, func(r Record) (Record, error) {
-			if r.Job != job && r.Running() {
-				r.end(printer.Failure, reasonUnknown, "", r.Updated)
-			}
-			return r, nil
-		})
-		if err != nil {
-			break
-		}
-	}
+	err := s.r.closeWhere(ctx, func(e *Summary) bool { return e.PrinterID == printerID }, job)
 	if err != nil && ctx.Err() == nil {
 		s.r.log.Warn("prints whose end nobody saw could not be closed", "printer", printerID, "error", err)
 	}
 }
 
+// CloseOrphans ends the records under way of printers that are none of the
+// known ones: nobody will tell of their end. It is called at the start, when
+// all printers are there.
+func (r *Recorder) CloseOrphans(ctx context.Context, known []int) error {
+	err := r.closeWhere(ctx, func(e *Summary) bool { return !slices.Contains(known, e.PrinterID) }, "")
+	if err != nil {
+		return fmt.Errorf("closing prints of printers that are gone: %w", err)
+	}
+	return nil
+}
+
+// closeWhere ends the chosen records under way, but that of a job.
+func (r *Recorder) closeWhere(ctx context.Context, chosen func(*Summary) bool, but string) error {
+	entries, err := r.entries(ctx)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Status != "printing" || e.Deleted || !chosen(e) {
+			continue
+		}
+		_, err := r.update(ctx, e.ID, func(rec Record) (Record, error) {
+			if rec.Job != but && rec.Running() {
+				rec.end(printer.Failure, reasonUnknown, "", rec.Updated)
+			}
+			return rec, nil
+		})
+		if err != nil && !fault.Is(err, fault.NotFound) { // Somebody deleted it just now.
+			return err
+		}
+	}
+	return nil
+}
+
 // take adds a picture to what was seen, and tells whether it is time to write.
 func (w *watch) take(n printer.Snapshot, at time.Time) bool {
 	st := n.State
-	if st.Job.Over() {
-		return !w.settled
-	}
-	if !st.Online || !st.Activity.Active() {
+	over := st.Job.Over()
+	if !over && !(st.Online && st.Activity.Active()) {
 		return false
 	}
-	w.seen.add(st, at)
-	return at.Sub(w.first) >= settleTime && (w.last.IsZero() || at.Sub(w.last) >= SampleEvery)
+	w.seen.at, w.seen.config, w.seen.state = at, n.Config, st
+	if over {
+		return !w.settled
+	}
+	w.news = w.seen.add(st, at) || w.news
+	since := at.Sub(w.wrote)
+	switch {
+	case at.Sub(w.first) < settleTime:
+		return false
+	case w.wrote.IsZero():
+		return true
+	case w.found:
+		return at.Sub(w.sampled) >= SampleEvery || w.news && since >= newsTime
+	default: // The record is still to come; one that a person deleted is not.
+		return since >= SampleEvery || since >= newsTime && at.Sub(w.first) < lateTime+newsTime
+	}
 }
 
 // change is what is written now.
-func (w *watch) change(n printer.Snapshot, at time.Time) Change {
+func (w *watch) change() Change {
 	seen := w.seen
-	seen.at, seen.config, seen.state = at, n.Config, n.State
 	seen.filament = slices.Clone(seen.filament)
 	c := Change{Job: w.job, Do: func(r Record) (Record, error) { return seen.on(r), nil }}
-	if n.State.Job.Over() {
-		w.settled = true
+	if seen.state.Job.Over() {
 		return c
 	}
-	w.last = at
-	c.Create = at.Sub(w.first) >= lateTime
-	c.Sample = sampleOf(n.State, at)
+	c.Create = seen.at.Sub(w.first) >= lateTime
+	if w.sampled.IsZero() || seen.at.Sub(w.sampled) >= SampleEvery {
+		c.Sample = sampleOf(seen.state, seen.at)
+	}
 	return c
 }
 

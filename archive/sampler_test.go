@@ -1,6 +1,7 @@
 package archive_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
@@ -75,5 +76,71 @@ func TestSampler_MakesARecordOnlyOfAJobThatIsStored(t *testing.T) {
 	sampler.Apply(t.Context(), picture(200, "J1", attached))
 	if len(s.records) != 0 {
 		t.Error("a deleted record is back")
+	}
+}
+
+func TestSampler_KeepsNewsSoonAndAtTheEnd(t *testing.T) {
+	s := newShelf()
+	r := archive.New(s)
+	if err := r.Apply(t.Context(), story(`print_started J1 {"job_name":"cube"}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	hot := func(degrees float64) func(*printer.State) {
+		return func(st *printer.State) { st.Nozzles[0].Temperature = printer.Some(degrees) }
+	}
+	sampler := r.Sampler()
+	highest := func() float64 {
+		rec, _ := r.Record(t.Context(), 1)
+		return rec.Max.Nozzle.Value
+	}
+	for _, c := range []struct {
+		second  int
+		degrees float64
+		want    float64
+	}{
+		{0, 200, 0}, {3, 210, 210}, // The record is there by now.
+		{5, 260, 210}, {6, 220, 210}, {13, 220, 260}, // A peak is written ten seconds after the last writing.
+		{24, 260.4, 260}, {40, 261, 261}, {41, 270, 261},
+	} {
+		sampler.Apply(t.Context(), picture(c.second, "J1", hot(c.degrees)))
+		if got := highest(); got != c.want {
+			t.Errorf("after %d s the highest is %v, want %v", c.second, got, c.want)
+		}
+	}
+	if len(s.samples[1]) != 1 {
+		t.Errorf("%d samples, want 1: news are no samples", len(s.samples[1]))
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	stop()
+	if err := r.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if got := highest(); got != 270 {
+		t.Errorf("after the end the highest is %v, want 270", got)
+	}
+}
+
+func TestRecorder_ClosesWhatNobodyWillEnd(t *testing.T) {
+	r := archive.New(newShelf())
+	if err := r.Apply(t.Context(), story(`print_started J1 {}`, `print_started J2 {}`, `print_complete J2 {}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	status := func(job string) string {
+		rec, _ := r.Job(t.Context(), job)
+		return rec.Status()
+	}
+	if err := r.CloseOrphans(t.Context(), []int{3}); err != nil || status("J1") != "printing" {
+		t.Errorf("the printer is there, and its print is %s (%v)", status("J1"), err)
+	}
+	if err := r.CloseOrphans(t.Context(), []int{1, 2}); err != nil || status("J1") != "aborted" || status("J2") != "completed" {
+		t.Errorf("without their printer the prints are %s and %s (%v)", status("J1"), status("J2"), err)
+	}
+	// The event that was still to be read corrects all of it.
+	late := story(`- - {}`, `- - {}`, `- - {}`, `print_complete J1 {"progress":100}`)[3:]
+	if err := r.Apply(t.Context(), late, 0); err != nil {
+		t.Fatal(err)
+	}
+	if rec, _ := r.Job(t.Context(), "J1"); rec.Status() != "completed" || rec.Reason != "" || rec.DurationSeconds.Value != 180 || !rec.End.Equal(start.Add(3*time.Minute)) {
+		t.Errorf("the corrected record is %+v", rec)
 	}
 }

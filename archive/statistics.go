@@ -142,7 +142,7 @@ func (r *Recorder) Statistics(ctx context.Context, f Filter, zone *time.Location
 	if err != nil {
 		return Statistics{}, err
 	}
-	key := fmt.Sprintf("%+v %s", f, zone)
+	key := fmt.Sprintf("%#v %s %s %s", f, f.From, f.To, zone) // texts quoted, so that none passes for another's
 	if s, ok := r.list.recall(key, version); ok {
 		return s, nil
 	}

@@ -100,6 +100,10 @@ func target(tx *bbolt.Tx, c archive.Change) (r archive.Record, found bool, err e
 		return r, false, err
 	case known:
 		r, err = recordIn(tx, mark.id)
+		if fault.Is(err, fault.NotFound) {
+			// It was numbered and nothing was written on it yet.
+			return archive.Record{ID: mark.id, Job: c.Job}, c.Create, nil
+		}
 		return r, err == nil, err
 	}
 	n, err := bucketArchive.in(tx).NextSequence()
@@ -115,7 +119,6 @@ func recordIn(tx *bbolt.Tx, id int) (archive.Record, error) {
 	var r archive.Record
 	v := bucketArchive.in(tx).Get(key(uint64(max(id, 0))))
 	if v == nil {
-		// A job that is just being numbered has no record yet, and is not asked for.
 		return r, fault.New(fault.NotFound, "there is no print %d", id)
 	}
 	err := bucketArchive.decode(v, &r)

@@ -82,7 +82,7 @@ func (a *Archive) Jobs(_ context.Context, limit int) ([]archive.Record, error) {
 }
 
 // Summaries are those of all records, also of deleted ones that still count. A
-// summary of another version, or none, is made again from its record.
+// summary of another version is made again from its record.
 func (a *Archive) Summaries(_ context.Context) ([]archive.Summary, error) {
 	var list []archive.Summary
 	err := a.s.db.View(func(tx *bbolt.Tx) error {

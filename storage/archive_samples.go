@@ -52,8 +52,9 @@ func samplesIn(tx *bbolt.Tx, id int) ([]archive.Sample, error) {
 	return list, nil
 }
 
-// addSample adds a sample that is newer than the last one. When there are too
-// many, every second one goes.
+// addSample adds a sample, unless it is no newer than the last one or follows
+// it too soon: a program that starts again and again would take one each time.
+// When there are too many, every second one goes.
 func addSample(tx *bbolt.Tx, id int, s archive.Sample) error {
 	b := bucketSamples.in(tx)
 	prefix := key(uint64(id))
@@ -71,7 +72,7 @@ func addSample(tx *bbolt.Tx, id int, s archive.Sample) error {
 	if err != nil {
 		return err
 	}
-	if n := len(last); n > 0 && !s.At.After(last[n-1].At) {
+	if n := len(last); n > 0 && s.At.Sub(last[n-1].At) < archive.SampleEvery/2 {
 		return nil
 	}
 	if len(last) < samplesInPart {

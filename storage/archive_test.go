@@ -106,6 +106,11 @@ func TestArchive_Samples(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// A program that starts again and again takes a sample each time.
+	soon := &archive.Sample{At: at.Add(99*time.Minute + archive.SampleEvery/2 - time.Millisecond)}
+	if _, err := a.Update(ctx, []archive.Change{{Job: "J1", Sample: soon}}); err != nil {
+		t.Fatal(err)
+	}
 	got, err := a.Samples(ctx, 1)
 	if err != nil || len(got) != 100 {
 		t.Fatalf("%d samples (%v), want 100: an older one is no new one", len(got), err)
