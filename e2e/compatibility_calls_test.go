@@ -42,7 +42,7 @@ func callRows() []callRow {
 		{"Control", "POST " + p + "select-extruder, POST " + p + "bed-jog, POST " + p + "xy-jog, POST " + p + "extruder-jog, POST " + p + "home-axes", told, "", "the machine is not moved by hand"},
 		{"Control", "POST " + p + "hms/execute-action, POST " + p + "ams/{ams}/slot/{slot}/refresh", told, "", ""},
 		{"Control", "POST " + p + "clear-plate", told, "queue", ""},
-		{"Control", "POST " + p + "print/skip-objects, GET " + p + "print/objects", told, "files", ""},
+		{"Control", "POST " + p + "print/skip-objects, GET " + p + "print/objects", yes, "", ""},
 		{"Control", "GET /scheduled-dryings, POST /scheduled-dryings, DELETE /scheduled-dryings/{id}", no, "queue", ""},
 		{"Queue", "GET /queue", empty, "queue", ""},
 		{"Queue", "POST /queue, POST /queue/reorder", told, "queue", ""},
@@ -94,7 +94,7 @@ func fieldRows() []fieldRow {
 		{"/api/v1/settings", "energy_cost_per_kwh currency mqtt_enabled mqtt_topic_prefix", ""},
 		{"/api/v1/settings/mqtt/status", "enabled connected broker port topic_prefix", ""},
 		{"/api/v1/auth/me", "owner username is_admin scopes permissions can_queue can_control_printer can_read_status can_manage_library can_manage_inventory can_manage_maintenance can_manage_archives can_manage_projects can_access_cloud can_update_energy_cost printer_ids expires_at", ""},
-		{"/api/v1/api-keys/{made}", "id name key_prefix user_id printer_ids enabled last_used created_at expires_at can_queue can_control_printer can_read_status", ""},
+		{"/api/v1/api-keys/{kept}", "id name key_prefix user_id printer_ids enabled last_used created_at expires_at can_queue can_control_printer can_read_status", ""},
 		{"/api/v1/system/info", "version uptime database app printers memory", ""},
 		{"/health", "status database mqtt", ""},
 	}
@@ -193,7 +193,7 @@ func compatibilityDocument() string {
 	line("\n## Fields of Bambuddy\n\nAlways present; null when unknown. Where a part is named, a value comes with it.\n")
 	line("| Answer of `GET` | Fields | Value comes with |\n|---|---|---|")
 	for _, r := range fieldRows() {
-		line("| `%s` | `%s` | %s |", strings.Replace(r.call, "{made}", "{id}", 1), strings.Join(strings.Fields(r.fields), "` `"), r.later)
+		line("| `%s` | `%s` | %s |", strings.Replace(r.call, "{kept}", "{id}", 1), strings.Join(strings.Fields(r.fields), "` `"), r.later)
 	}
 	line("\nNot there:\n\n| Answer | Fields | Why |\n|---|---|---|")
 	for _, r := range missingFields() {

@@ -219,6 +219,7 @@ func (w *world) raw(t *testing.T, request string) (int, string) {
 	if err != nil {
 		t.Fatalf("%s: %v", head, err)
 	}
+	w.described(t, request, response, text)
 	for _, name := range []string{"WWW-Authenticate", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset", "Retry-After"} {
 		if value := response.Header.Get(name); value != "" {
 			text = fmt.Appendf(text, "\n%s: %s", name, value)
@@ -227,17 +228,34 @@ func (w *world) raw(t *testing.T, request string) (int, string) {
 	return response.StatusCode, string(text)
 }
 
+// described fails the test when the answer to a raw request is not as described.
+func (w *world) described(t *testing.T, request string, response *http.Response, body []byte) {
+	t.Helper()
+	asked, err := http.ReadRequest(bufio.NewReader(strings.NewReader(request)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := description()
+	if err == nil {
+		err = d.Check(asked, response.StatusCode, response.Header, body)
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // allow is a person who opens an address of consent, signs in and allows. It
 // gives where the person is sent, and keeps the code.
 func (w *world) allow(t *testing.T, address string) (int, string) {
 	t.Helper()
 	jar, _ := cookiejar.New(nil) // without options it cannot fail
-	browser := &http.Client{Jar: jar, CheckRedirect: func(r *http.Request, _ []*http.Request) error {
+	browser := checked(t)
+	browser.Jar, browser.CheckRedirect = jar, func(r *http.Request, _ []*http.Request) error {
 		if r.URL.Host == "your-app.com" {
 			return http.ErrUseLastResponse
 		}
 		return nil
-	}}
+	}
 	read := func(response *http.Response, err error) (string, *http.Response) {
 		if err != nil {
 			t.Fatal(err)

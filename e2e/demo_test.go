@@ -69,7 +69,7 @@ func (a access) get(t *testing.T, path, key string, want int) string {
 	if key != "" {
 		request.Header.Set("X-API-Key", key)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := checked(t).Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -195,7 +195,7 @@ func (h *house) get(path, key string) (int, string) {
 	if key != "" {
 		request.Header.Set("X-API-Key", key)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := checked(h.t).Do(request)
 	if err != nil {
 		h.t.Fatal(err)
 	}
