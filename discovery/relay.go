@@ -8,9 +8,8 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
-// announceSome is how many devices are announced at a time at the start: their
-// messages are large.
-const announceSome = 32
+// announceSome is how many devices are announced at a time: their messages are large.
+const announceSome = 16
 
 // absence is after how long a missing filament changer is removed.
 const absence = 10 * time.Minute

@@ -98,10 +98,18 @@ func (d *Discovery) subscribe() (stop func(), err error) {
 }
 
 // look does what is due and tells when something is due next; zero is never.
-// Where there are many printers each document takes the lock for itself, so that
-// values never wait for all of them.
+// Where there are many printers each announcement and document takes the lock for
+// itself, so that values never wait for all of them.
 func (d *Discovery) look(now, start time.Time) (next time.Time) {
-	next, documents := d.lookBriefly(now, start)
+	next, documents, due := d.lookBriefly(now, start)
+	for _, dev := range due {
+		d.mu.Lock()
+		if d.devices[dev.id] == dev {
+			d.announce(now, dev)
+			next = sooner(next, dev.dueAt)
+		}
+		d.release()
+	}
 	for _, f := range documents {
 		d.mu.Lock()
 		if d.printers[f.serial] == f { // it may have been removed meanwhile
@@ -112,11 +120,12 @@ func (d *Discovery) look(now, start time.Time) (next time.Time) {
 	return next
 }
 
-// lookBriefly is look but for the documents, which it only finds.
-func (d *Discovery) lookBriefly(now, start time.Time) (next time.Time, documents []*family) {
+// lookBriefly is look but for the documents and announcements, which it only finds.
+// Of many announcements it finds the first, parents before what names them; the
+// others are still due the next time.
+func (d *Discovery) lookBriefly(now, start time.Time) (next time.Time, documents []*family, due []*device) {
 	d.mu.Lock()
 	defer d.release()
-	var due []*device
 	for _, dev := range d.devices {
 		if !dev.flushAt.IsZero() && !now.Before(dev.flushAt) {
 			d.relay(dev, now)
@@ -125,9 +134,8 @@ func (d *Discovery) lookBriefly(now, start time.Time) (next time.Time, documents
 			due = append(due, dev)
 		}
 	}
-	if len(due) > 0 {
-		d.announce(now, due...)
-	}
+	slices.SortStableFunc(due, byRank)
+	due = due[:min(len(due), announceSome)]
 	ends := map[string]any{}
 	d.addEnds(ends)
 	d.save(ends)
@@ -142,7 +150,7 @@ func (d *Discovery) lookBriefly(now, start time.Time) (next time.Time, documents
 	}
 	next = sooner(next, d.sweepDue(now))
 	next = sooner(next, d.lookAtBridge(now))
-	return sooner(next, d.lookAround(now, start)), documents
+	return sooner(next, d.lookAround(now, start)), documents, due
 }
 
 // lookAtBridge counts the broker's clients.

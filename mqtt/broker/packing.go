@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"compress/flate"
+	"crypto/sha256"
 	"io"
 	"sync"
 )
@@ -16,10 +17,13 @@ const packFrom = 6 << 10
 // burst.
 type packer struct{ writers sync.Pool }
 
-// pack is value in less than half of its size, or value itself.
-func (p *packer) pack(value []byte) (out []byte, packed bool) {
+// sum tells long values apart without unpacking them.
+type sum [sha256.Size]byte
+
+// pack is value in less than half of its size and its sum, or value itself and nil.
+func (p *packer) pack(value []byte) (out []byte, packed *sum) {
 	if len(value) < packFrom || value[0] != '{' { // an image is packed already
-		return value, false
+		return value, nil
 	}
 	w, ok := p.writers.Get().(*flate.Writer)
 	if !ok {
@@ -30,9 +34,10 @@ func (p *packer) pack(value []byte) (out []byte, packed bool) {
 	buf.Grow(len(value) / 4)
 	w.Reset(&buf)
 	if _, err := w.Write(value); err != nil || w.Close() != nil || buf.Len() > len(value)/2 {
-		return value, false
+		return value, nil
 	}
-	return bytes.Clone(buf.Bytes()), true
+	s := sum(sha256.Sum256(value))
+	return bytes.Clone(buf.Bytes()), &s
 }
 
 // unpacker reads packed values, one after the other into the same memory.
@@ -43,7 +48,7 @@ type unpacker struct {
 
 // payload is the value's payload; it is good until the next call.
 func (u *unpacker) payload(v value) []byte {
-	if !v.packed {
+	if v.packed == nil {
 		return v.payload
 	}
 	in := bytes.NewReader(v.payload)

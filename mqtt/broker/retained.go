@@ -2,6 +2,7 @@ package broker
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"strings"
 	"sync"
@@ -34,7 +35,7 @@ type retained struct {
 type value struct {
 	payload []byte
 	by      *publisher // nil: we, by Publish
-	packed  bool       // only ours
+	packed  *sum       // of the whole payload, if it is held packed; only ours
 }
 
 // publisher is what is known of a client's value.
@@ -60,11 +61,10 @@ func (v value) size(topic string) int {
 
 // is tells whether the value's payload is payload.
 func (v value) is(payload []byte) bool {
-	if v.packed && len(payload) < packFrom {
-		return false
+	if v.packed == nil {
+		return bytes.Equal(v.payload, payload)
 	}
-	var u unpacker
-	return bytes.Equal(u.payload(v), payload)
+	return len(payload) >= packFrom && *v.packed == sha256.Sum256(payload)
 }
 
 // expired tells whether a value's time is over, though it is still in the index.
@@ -100,7 +100,7 @@ func (r *retained) own(topic string, payload []byte) (changed bool) {
 	}
 	var next value
 	next.payload, next.packed = r.packer.pack(payload)
-	if !next.packed && cap(payload) > len(payload)+len(payload)/4+spare {
+	if next.packed == nil && cap(payload) > len(payload)+len(payload)/4+spare {
 		next.payload = bytes.Clone(payload)
 	}
 	r.mu.Lock()
