@@ -43,7 +43,30 @@ type session struct {
 	remote string
 }
 
-type sessionKey struct{}
+// visit is what belongs to one request from its beginning to its end. It is
+// there once, in the context, because requests are many; only the request's own
+// goroutine changes it.
+type visit struct {
+	session
+	// turn holds the request's turn; nil when it has none, or no more.
+	turn chan struct{}
+}
+
+type visitKey struct{}
+
+// visiting is the visit that a context belongs to, or nil.
+func visiting(ctx context.Context) *visit {
+	v, _ := ctx.Value(visitKey{}).(*visit)
+	return v
+}
+
+// release gives back a request's turn before its end.
+func release(ctx context.Context) {
+	if v := visiting(ctx); v != nil && v.turn != nil {
+		<-v.turn
+		v.turn = nil
+	}
+}
 
 // caller is who sent the request that a context belongs to. Without anybody
 // it is an identity that may do nothing.
@@ -51,8 +74,10 @@ func caller(ctx context.Context) auth.Identity { return sender(ctx).who }
 
 // sender is the session that a context belongs to.
 func sender(ctx context.Context) session {
-	s, _ := ctx.Value(sessionKey{}).(session)
-	return s
+	if v := visiting(ctx); v != nil {
+		return v.session
+	}
+	return session{}
 }
 
 // isOpen tells whether a path asks for no key. Paths that do not exist are
@@ -75,7 +100,7 @@ func (a *api) authenticate(c *gin.Context) {
 		return
 	}
 	found := a.credential(r)
-	s := session{carrier: found.carrier}
+	s := session{carrier: found.carrier, remote: remote(r)}
 	if found.query {
 		c.Header("Referrer-Policy", "no-referrer")
 		c.Header("X-Key-In-Query", "1")
@@ -84,7 +109,7 @@ func (a *api) authenticate(c *gin.Context) {
 		a.refuse(c, problem{status: http.StatusBadRequest, word: "invalid_request", code: "AMBIGUOUS_CREDENTIALS", detail: "Two different credentials were sent; send one."})
 		return
 	}
-	who, err := a.identity(r, found)
+	who, err := a.identity(r, found, s.remote)
 	if err != nil {
 		p := a.unauthorized(err, found)
 		if isOctoPrint(r.URL.Path) {
@@ -93,12 +118,14 @@ func (a *api) authenticate(c *gin.Context) {
 		a.refuse(c, p)
 		return
 	}
-	s.who, s.known, s.remote = who, true, remote(r)
+	s.who, s.known = who, true
 	if !who.Sunset.IsZero() {
 		c.Header("Deprecation", "@"+decimal(int(who.Rotated.Unix())))
 		c.Header("Sunset", who.Sunset.UTC().Format(http.TimeFormat))
 	}
-	c.Request = r.WithContext(context.WithValue(r.Context(), sessionKey{}, s))
+	if v := visiting(r.Context()); v != nil {
+		v.session = s
+	}
 	if r.Method != http.MethodGet && !who.MayChange() {
 		a.refuse(c, forbidden(s, ""))
 	}
@@ -106,13 +133,13 @@ func (a *api) authenticate(c *gin.Context) {
 
 // identity is who a credential belongs to. A stream may be opened with a
 // ticket, when there is no other.
-func (a *api) identity(r *http.Request, found shown) (auth.Identity, error) {
+func (a *api) identity(r *http.Request, found shown, remote string) (auth.Identity, error) {
 	if found.text == "" && r.Method == http.MethodGet && r.URL.Path == base+"/events" {
 		if ticket := r.URL.Query().Get("ticket"); ticket != "" {
-			return a.Keys.Redeem(secret.Text(ticket), remote(r))
+			return a.Keys.Redeem(secret.Text(ticket), remote)
 		}
 	}
-	return a.Keys.Check(auth.Credential{Text: found.text, Remote: remote(r), Agent: r.UserAgent()})
+	return a.Keys.Check(auth.Credential{Text: found.text, Remote: remote, Agent: r.UserAgent()})
 }
 
 func decimal(n int) string { return strconv.Itoa(n) }

@@ -11,7 +11,6 @@ import (
 	"runtime/debug"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/gin-gonic/gin"
 )
@@ -45,12 +44,13 @@ func (a *api) guard(engine http.Handler) http.Handler {
 			a.answer(w, r, problem{status: http.StatusForbidden, detail: "This request comes from another site's page."})
 			return
 		}
+		v := &visit{}
+		r = r.WithContext(context.WithValue(r.Context(), visitKey{}, v))
 		if !isHealth(r.URL.Path) {
 			select {
 			case turns <- struct{}{}:
-				give := sync.OnceFunc(func() { <-turns })
-				defer give()
-				r = r.WithContext(context.WithValue(r.Context(), turnKey{}, give))
+				v.turn = turns
+				defer release(r.Context())
 			default:
 				a.answer(w, r, problem{status: http.StatusServiceUnavailable, detail: "Too many requests at once.", retryAfter: 1})
 				return
@@ -58,15 +58,6 @@ func (a *api) guard(engine http.Handler) http.Handler {
 		}
 		a.logged(engine, w, canonical(r))
 	})
-}
-
-type turnKey struct{}
-
-// release gives back a request's turn before its end.
-func release(ctx context.Context) {
-	if give, ok := ctx.Value(turnKey{}).(func()); ok {
-		give()
-	}
 }
 
 // canonical is the request as routes know it: without a slash at the end, and

@@ -8,9 +8,15 @@ import (
 	"github.com/printwire/printwire/auth"
 )
 
-// classes are the rate classes as auth knows them.
-func classes() map[class]auth.Class {
-	return map[class]auth.Class{classRead: auth.ReadClass, classWrite: auth.WriteClass, classControl: auth.ControlClass}
+// auth is a rate class as auth knows it.
+func (c class) auth() auth.Class {
+	switch c {
+	case classControl:
+		return auth.ControlClass
+	case classWrite:
+		return auth.WriteClass
+	}
+	return auth.ReadClass
 }
 
 // limited answers, and is true, when the caller has used up what a class of
@@ -22,7 +28,7 @@ func (a *api) limited(c *gin.Context, s session, kind class) bool {
 	}
 	var rate auth.Rate
 	if s.known {
-		rate = a.Keys.Take(s.who, classes()[kind])
+		rate = a.Keys.Take(s.who, kind.auth())
 	} else {
 		rate = a.Keys.TakeAddress(remote(c.Request))
 	}
