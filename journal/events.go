@@ -24,7 +24,10 @@ type Row struct {
 
 // job are the fields that every event about a job carries.
 func job(more ...string) []string {
-	return append([]string{"job_name", "file_name", "progress", "layer", "total_layers"}, more...)
+	return append([]string{
+		"job_name", "file_name", "progress", "layer", "total_layers", "started_at", "remaining_seconds", "estimate_seconds",
+		"filament_used", "filament_details",
+	}, more...)
 }
 
 // Events is the table of all events, in the order in which people read them.

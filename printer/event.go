@@ -1,5 +1,7 @@
 package printer
 
+import "time"
+
 // Event is one thing that happened to a printer. Names and fields are those of
 // the journal's table.
 type Event struct {
@@ -16,6 +18,14 @@ type Detail struct {
 	Progress    *int   `json:"progress,omitempty"`
 	Layer       *int   `json:"layer,omitempty"`
 	TotalLayers *int   `json:"total_layers,omitempty"`
+	// StartedAt is when the job began; RemainingSeconds what the printer thinks
+	// is left of it; EstimateSeconds how long the slicer thinks the whole of it takes.
+	StartedAt        *time.Time `json:"started_at,omitempty"`
+	RemainingSeconds *int       `json:"remaining_seconds,omitempty"`
+	EstimateSeconds  *int       `json:"estimate_seconds,omitempty"`
+	// FilamentUsed and FilamentDetails are those of Job, as they were then.
+	FilamentUsed    *float64 `json:"filament_used,omitempty"`
+	FilamentDetails string   `json:"filament_details,omitempty"`
 	// DurationSeconds is from the job's start to its end.
 	DurationSeconds *int   `json:"duration_seconds,omitempty"`
 	Result          Result `json:"result,omitempty"`
@@ -58,10 +68,16 @@ func known[T comparable](o Opt[T]) *T {
 
 // about is the detail that every event about a job starts from.
 func about(j Job) Detail {
-	return Detail{
+	d := Detail{
 		JobName: j.Name, FileName: j.File, Progress: known(j.Progress),
 		Layer: known(j.Layer), TotalLayers: known(j.TotalLayers),
+		RemainingSeconds: known(j.RemainingSeconds), EstimateSeconds: known(j.Plan.Seconds),
+		FilamentUsed: known(j.FilamentUsed()), FilamentDetails: j.FilamentDetails(),
 	}
+	if !j.StartedAt.IsZero() {
+		d.StartedAt = ref(j.StartedAt.UTC())
+	}
+	return d
 }
 
 // ending is the detail of a job's end.
