@@ -23,7 +23,7 @@ func everybody() []string { return []string{"fault", "secret"} }
 func law() map[string][]string {
 	below := []string{
 		"addon", "archive", "auth", "auth/oauth", "bridge", "discovery", "hass", "httpapi", "httpapi/certificate", "journal", "logbook", "mqtt", "mqtt/broker",
-		"mqtt/client", "filecache", "printer", "printer/bambu", "printer/simulator", "settings", "sliced", "storage",
+		"mqtt/client", "filecache", "printer", "printer/bambu", "printer/simulator", "settings", "sliced", "storage", "webhook",
 	}
 	return map[string][]string{
 		"":        {"cli"},
@@ -31,15 +31,16 @@ func law() map[string][]string {
 		"app":     below,
 		"e2e":     append(below, "app", "cli"),
 		"httpapi": {"printer", "journal", "auth", "auth/oauth", "archive"},
-		"storage": {"printer", "journal", "auth", "archive"},
+		"storage": {"printer", "journal", "auth", "archive", "webhook"},
 		"addon":   {"settings", "hass"},
 
 		"archive":               {"printer", "journal"},
 		"bridge":                {"printer", "journal"},
+		"webhook":               {"printer", "journal"},
 		"discovery":             {"printer", "journal", "mqtt"},
 		"printer/bambu":         {"printer", "mqtt", "mqtt/client", "printer/bambu/ftps", "printer/bambu/jobfile"},
-		"printer/bambu/jobfile": {"printer", "printer/bambu/ftps"},
-		"printer/simulator":     {"mqtt", "mqtt/broker", "printer/simulator/ftpserver"},
+		"printer/bambu/jobfile": {"printer", "printer/bambu/ftps", "sliced"},
+		"printer/simulator":     {"mqtt", "mqtt/broker", "printer/simulator/ftpserver", "sliced/slicedtest"},
 		"printer/printertest":   {"printer"},
 		"auth/oauth":            {"auth"},
 		"mqtt/broker":           {"mqtt"},
