@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/gin-gonic/gin"
@@ -125,6 +126,10 @@ func (a *api) emptyValue(c *gin.Context, op *huma.Operation) bool {
 // flawIn says what is wrong with a JSON text beyond its types, or "".
 func flawIn(data []byte) string {
 	const syntax = "The body is not valid JSON."
+	// The decoder would put other characters in the place of what is no text.
+	if !utf8.Valid(data) {
+		return "The body is not valid UTF-8."
+	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
 	// One set of names per open object; nil for an array.
