@@ -41,34 +41,38 @@ func memoryOf(r printer.Record) past {
 func (s *session) emit(u printer.Update) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.advance(u)
+	s.advance(&u)
 }
 
 // advance makes an update the present picture: values go out at once, events
 // wait for the transaction with the state that caused them. The caller holds mu.
-func (s *session) advance(u printer.Update) {
+func (s *session) advance(u *printer.Update) {
 	p := &s.past
-	base := p.base
-	next := printer.Carry(base, s.named(u.State, s.config()))
+	now := new(printer.Snapshot)
+	next := &now.State
+	*next = u.State
+	name(next, s.config())
+	next.Carry(&p.base)
+	base := &p.base
 	if p.fresh {
 		// What stands at first sight is no event, but that the printer is there.
-		base = next
-		base.Online = false
-		p.fresh = !next.Online
+		first := *next
+		first.Online = false
+		base, p.fresh = &first, !next.Online
 	}
-	events := printer.Diff(base, next, s.b.marks())
+	events := printer.Differences(base, next, s.b.marks())
 	if len(u.Memory.Data) > printer.MaxMemory {
 		s.scold(len(u.Memory.Data))
 		u.Memory = p.memory
 	}
 	remembers := u.Memory.Version == p.memory.Version && string(u.Memory.Data) == string(p.memory.Data)
-	if u.At.IsZero() {
-		u.At = p.at // It is about the link: no report has come since.
+	if now.At = u.At; now.At.IsZero() {
+		now.At = p.at // It is about the link: no report has come since.
 	}
-	p.dirty = p.dirty || !remembers || len(events) > 0 || !next.Equal(p.base)
-	p.base, p.memory, p.at = next, u.Memory, u.At
+	p.dirty = p.dirty || !remembers || len(events) > 0 || !next.Same(&p.base)
+	p.base, p.memory, p.at = *next, u.Memory, now.At
 	p.version++
-	s.publish(next, u.At)
+	s.publish(now)
 	p.pending = append(p.pending, s.entries(events)...)
 	if len(p.pending) > 0 || u.Keep && p.dirty {
 		s.commit()
@@ -83,11 +87,11 @@ func (s *session) scold(size int) {
 	s.log.Error("driver's memory is too large and is not kept", "bytes", size, "limit", printer.MaxMemory)
 }
 
-// publish shows a state and tells the sinks, if it is another one.
-func (s *session) publish(next printer.State, at time.Time) {
+// publish shows a state, and tells the sinks if it is another one.
+func (s *session) publish(now *printer.Snapshot) {
 	prev := s.current.Load()
-	now := &printer.Snapshot{Config: prev.Config, State: next, At: at, Version: prev.Version}
-	same := next.Equal(prev.State)
+	now.Config, now.Version = prev.Config, prev.Version
+	same := now.State.Same(&prev.State)
 	if !same {
 		now.Version++
 	}

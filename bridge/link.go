@@ -38,6 +38,6 @@ func (b *Bridge) Disconnect(_ context.Context, id int) error {
 	defer s.mu.Unlock()
 	next := s.past.base
 	next.Online, next.Problem = false, printer.Problem{}
-	s.advance(printer.Update{State: next, Memory: s.past.memory, At: s.past.at})
+	s.advance(&printer.Update{State: next, Memory: s.past.memory, At: s.past.at})
 	return nil
 }

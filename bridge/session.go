@@ -38,7 +38,8 @@ type running struct{ printer.Driver }
 
 func newSession(b *Bridge, c printer.Config, p past) *session {
 	s := &session{b: b, log: b.log.With("printer", c.ID, "serial", c.Serial), past: p}
-	shown := s.named(p.base, c)
+	shown := p.base
+	name(&shown, c)
 	shown.Online = false
 	s.current.Store(&printer.Snapshot{Config: c, State: shown, At: p.at, Version: 1})
 	return s
@@ -58,15 +59,14 @@ func (s *session) successor(c printer.Config) *session {
 
 func (s *session) config() printer.Config { return s.current.Load().Config }
 
-// named fills in what a driver may not know yet.
-func (s *session) named(state printer.State, c printer.Config) printer.State {
+// name fills in what a driver may not know yet.
+func name(state *printer.State, c printer.Config) {
 	if state.Serial == "" {
 		state.Serial = c.Serial
 	}
 	if state.Family == "" {
 		state.Family = c.Family
 	}
-	return state
 }
 
 // start runs a session if the bridge runs. The caller holds admin.
@@ -177,14 +177,14 @@ func (s *session) trouble(offline bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if !offline {
-		shown := s.current.Load().State
-		shown.Problem = problem
-		s.publish(shown, s.past.at)
+		shown := *s.current.Load()
+		shown.State.Problem, shown.At = problem, s.past.at
+		s.publish(&shown)
 		return
 	}
 	next := s.past.base
 	next.Online, next.Problem = false, problem
-	s.advance(printer.Update{State: next, Memory: s.past.memory, At: s.past.at})
+	s.advance(&printer.Update{State: next, Memory: s.past.memory, At: s.past.at})
 }
 
 // do gives a command to the driver after printer.Check.

@@ -67,7 +67,7 @@ func known[T comparable](o Opt[T]) *T {
 }
 
 // about is the detail that every event about a job starts from.
-func about(j Job) Detail {
+func about(j *Job) Detail {
 	d := Detail{
 		JobName: j.Name, FileName: j.File, Progress: known(j.Progress),
 		Layer: known(j.Layer), TotalLayers: known(j.TotalLayers),
@@ -81,7 +81,7 @@ func about(j Job) Detail {
 }
 
 // ending is the detail of a job's end.
-func ending(j Job) Detail {
+func ending(j *Job) Detail {
 	d := about(j)
 	d.Result, d.Reason, d.Code = j.Result, j.Reason, j.Code
 	if t := j.Duration(); t > 0 {

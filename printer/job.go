@@ -90,9 +90,15 @@ const CoolBed = 40
 // high-water marks of the job, its last tray, whether its bed has cooled. The
 // session calls it before Diff.
 func Carry(prev, next State) State {
-	j := &next.Job
+	next.Carry(&prev)
+	return next
+}
+
+// Carry is the function of that name without copies.
+func (s *State) Carry(prev *State) {
+	j := &s.Job
 	if j.ID == "" {
-		return next
+		return
 	}
 	if j.ID == prev.Job.ID {
 		j.PeakProgress = max(j.PeakProgress, prev.Job.PeakProgress)
@@ -102,16 +108,15 @@ func Carry(prev, next State) State {
 	}
 	j.PeakProgress = max(j.PeakProgress, j.Progress.Or(0))
 	j.PeakLayer = max(j.PeakLayer, j.Layer.Or(0))
-	if j.RemainingSeconds.Known && next.Activity == Printing {
+	if j.RemainingSeconds.Known && s.Activity == Printing {
 		m := (j.RemainingSeconds.Value + 59) / 60
 		j.LeastMinutes = Some(min(m, j.LeastMinutes.Or(m)))
 	}
-	if next.ActiveTray.Known && next.Activity.Active() {
-		j.Tray = next.ActiveTray
+	if s.ActiveTray.Known && s.Activity.Active() {
+		j.Tray = s.ActiveTray
 	}
-	if bed := next.Bed.Temperature; bed.Known {
+	if bed := s.Bed.Temperature; bed.Known {
 		j.BedHot = j.BedHot || bed.Value >= CoolBed
 		j.BedCooled = j.BedCooled || j.Over() && j.BedHot && bed.Value < CoolBed
 	}
-	return next
 }

@@ -9,18 +9,17 @@ const layersAtOnce = 1000
 // progress tells each milestone that the job crossed, once: they are compared
 // with the job's high-water marks, so a value that falls and rises again, a
 // gap and a restart tell nothing twice.
-func progress(p, n State, marks Marks) []Event {
+func progress(p, n *State, marks Marks) []Event {
 	if !seen(p, n) {
 		return nil
 	}
-	var from Job
+	from, to := &Job{}, &n.Job
 	if !began(p, n) {
-		from = p.Job
+		from = &p.Job
 	}
-	to := &n.Job
 	var events []Event
 	add := func(kind string, value int) {
-		d := about(n.Job)
+		d := about(&n.Job)
 		d.Milestone, d.MilestoneKind = ref(value), kind
 		events = append(events, Event{Job: n.Job.ID, Detail: d})
 	}

@@ -111,7 +111,10 @@ func (s State) Shown() Activity {
 }
 
 // Equal tells whether two states are the same in every field.
-func (s State) Equal(o State) bool {
+func (s State) Equal(o State) bool { return s.Same(&o) }
+
+// Same is Equal without a copy.
+func (s *State) Same(o *State) bool {
 	return s.Family == o.Family && s.Serial == o.Serial && s.Model == o.Model && s.Firmware == o.Firmware && s.Maker == o.Maker &&
 		s.Hardware == o.Hardware && s.FirmwareAvailable == o.FirmwareAvailable &&
 		s.FirmwareProgress == o.FirmwareProgress && s.Online == o.Online && s.Problem == o.Problem &&

@@ -115,9 +115,9 @@ func (t *tracker) version(time.Time) {
 
 // effects finishes the commands whose effect the state shows. A command whose
 // effect came without an acknowledgement has been obeyed, too.
-func (t *tracker) effects(s printer.State, f facts) {
+func (t *tracker) effects(s *printer.State, f *facts) {
 	for _, p := range slices.Clone(t.list) {
-		if p.row.effect == nil || !p.row.effect(p.order.command, s, f) {
+		if p.row.effect == nil || !p.row.effect(p.order.command, *s, *f) {
 			continue
 		}
 		p.outcome.Effective = true

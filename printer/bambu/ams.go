@@ -93,7 +93,7 @@ type madeUnit struct {
 }
 
 // filament fills changers, external spools and the tray in use.
-func (d *document) filament(s *printer.State, base printer.State) {
+func (d *document) filament(s, base *printer.State) {
 	ams := d.field("ams")
 	list := ams.at("ams")
 	key := unitsKey{

@@ -128,7 +128,7 @@ func (s *session) acknowledged(a ack, now time.Time) {
 		s.tracker.finish(p, nil)
 		return
 	}
-	s.tracker.effects(s.state, s.facts)
+	s.tracker.effects(&s.state, &s.facts)
 }
 
 // deny notes that the printer wants signed commands, and answers all that need
@@ -215,7 +215,7 @@ func (s *session) learnFun() {
 
 // control tells whether commands that move the machine are obeyed, as far as
 // the printer says so or has shown.
-func (s *session) control(next printer.State) printer.Opt[bool] {
+func (s *session) control(next *printer.State) printer.Opt[bool] {
 	says := s.doc.signatureRequired()
 	switch known := s.mem.Control; {
 	case says == printer.Some(true):

@@ -9,7 +9,7 @@ import (
 // firmware fills what is known of a newer firmware and of its installation.
 // Some printers name the version only among their modules: until those have
 // been seen, an update stays what base has.
-func (d *document) firmware(s *printer.State, base printer.State) {
+func (d *document) firmware(s *printer.State, base *printer.State) {
 	up := d.field("upgrade_state")
 	switch state := up.at("new_version_state").integer(0, 100); {
 	case !state.Known:

@@ -255,16 +255,17 @@ func (s *session) step(move func(life) (life, bool)) bool {
 
 // show emits the picture if it is another one than before.
 func (s *session) show(now time.Time) {
-	next := s.state
+	u := printer.Update{State: s.state, At: s.heard}
+	next := &u.State
 	if s.spoken {
-		next = s.doc.state(s.state)
+		s.doc.fill(next, &s.state)
 	}
 	if id := s.doc.stageID(); id >= 0 && next.Stage == stageUnknown {
 		s.log.warnOnce(now, "stage "+strconv.Itoa(id), "the printer is in a stage that is not known here", "stage", id)
 	}
 	next.Family, next.Maker, next.Serial = Family, Maker, s.d.config.Serial
 	next.Online = s.net.online
-	s.mem.Life = adopt(s.mem.Life, next.Job)
+	s.mem.Life.adopt(&next.Job)
 	next.Activity, next.Job = s.mem.Life.Activity, s.mem.Life.Job
 	next.Job.Plan = s.files.of(next.Job.ID)
 	next.Faults = shown(s.mem.Episodes)
@@ -272,16 +273,16 @@ func (s *session) show(now time.Time) {
 	next.Caps.Control, next.Caps.Files = s.control(next), s.files.reader != nil
 	next.DeveloperMode = next.Caps.Control
 	next.Problem = s.problem(next)
-	kept := s.encoded()
-	same := next.Equal(s.state) && kept.Version == s.kept.Version && bytes.Equal(kept.Data, s.kept.Data)
-	s.state = next
-	defer s.tracker.effects(next, s.facts)
+	u.Memory = s.encoded()
+	same := next.Same(&s.state) && u.Memory.Version == s.kept.Version && bytes.Equal(u.Memory.Data, s.kept.Data)
+	s.state = *next
+	defer s.tracker.effects(&s.state, &s.facts)
 	if same && s.net.told {
 		return
 	}
 	s.net.told = true
-	s.kept = kept
-	s.emit(printer.Update{State: next, Memory: kept, At: s.heard, Keep: s.keep})
+	s.kept, u.Keep = u.Memory, s.keep
+	s.emit(u)
 	s.keep = false
 }
 
@@ -295,9 +296,9 @@ func (s *session) encoded() printer.Memory {
 }
 
 // adopt takes what the document tells about the job that is under way.
-func adopt(l life, raw printer.Job) life {
+func (l *life) adopt(raw *printer.Job) {
 	if !l.ongoing() {
-		return l
+		return
 	}
 	j := &l.Job
 	if raw.Source != "" {
@@ -310,5 +311,4 @@ func adopt(l life, raw printer.Job) life {
 		j.Plate = raw.Plate
 	}
 	j.SkippedObjects = raw.SkippedObjects
-	return l
 }

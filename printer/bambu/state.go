@@ -49,20 +49,25 @@ func (d *document) complete() bool {
 // fields that it has not sent keep what base has.
 func (d *document) state(base printer.State) printer.State {
 	s := base
+	d.fill(&s, &base)
+	return s
+}
+
+// fill is state without copies: s is what base is.
+func (d *document) fill(s, base *printer.State) {
 	if d.complete() {
-		blank(&s)
+		blank(s)
 	}
 	s.Family, s.Maker = Family, Maker
-	model := d.identify(&s)
-	d.firmware(&s, base)
-	d.job(&s)
-	d.flags(&s, model)
-	d.heat(&s, model)
-	d.tools(&s)
-	d.fans(&s, model)
-	d.filament(&s, base)
-	d.capabilities(&s, model)
-	return s
+	model := d.identify(s)
+	d.firmware(s, base)
+	d.job(s)
+	d.flags(s, model)
+	d.heat(s, model)
+	d.tools(s)
+	d.fans(s, model)
+	d.filament(s, base)
+	d.capabilities(s, model)
 }
 
 // blank makes everything unknown that a complete report tells.

@@ -222,7 +222,7 @@ func (s *session) ask(p part) {
 }
 
 // problem is what a person has to mend.
-func (s *session) problem(next printer.State) printer.Problem {
+func (s *session) problem(next *printer.State) printer.Problem {
 	switch {
 	case !next.Online:
 		return s.net.trouble
