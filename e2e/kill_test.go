@@ -29,7 +29,9 @@ const backLimit = 10 * time.Second
 // TestKill kills the whole program with SIGKILL at seeded moments while
 // simulated printers print, and starts it again. The printers live in this
 // process and go on. At the end the journal has every event of every job
-// exactly once, and MQTT has told nothing else.
+// exactly once, MQTT has told nothing else, and each job is on record once, with
+// its true start, end, result and pauses. Nothing that was on record between
+// two lives is less afterwards.
 func TestKill(t *testing.T) {
 	kills := 5
 	if os.Getenv("PRINTWIRE_E2E") == "1" {
@@ -55,6 +57,7 @@ func TestKill(t *testing.T) {
 	close(h.curtain)
 	h.lastLife()
 	h.verify()
+	h.verifyRecords()
 	slices.Sort(h.back)
 	t.Logf("not heard by the subscriber, which was not back in time: %q", h.untold)
 	t.Logf("%d kills in %s, %d entries, %d told on MQTT (%d more than once); back after %s at the median, %s at most",
@@ -86,6 +89,7 @@ type theatre struct {
 
 	listener *listener
 	entries  []journal.Entry
+	recorded onRecord
 	back     []time.Duration
 	told     map[uint64]string
 	repeats  int
@@ -188,7 +192,7 @@ func (h *theatre) kill(cmd *exec.Cmd, done chan error) {
 	h.t.Helper()
 	_ = cmd.Process.Signal(syscall.SIGKILL)
 	<-done
-	h.read()
+	h.read(false)
 }
 
 // comeBack waits until every printer is shown as it is, and measures it.
@@ -272,12 +276,13 @@ func (h *theatre) lastLife() {
 		_ = cmd.Process.Kill()
 		h.t.Fatal("still running 8 s after SIGTERM")
 	}
-	h.read()
+	h.read(true)
 }
 
 // read reads the journal from a copy of the file that the program left, and
-// wants what it had before at its beginning, unchanged.
-func (h *theatre) read() {
+// wants what it had before at its beginning, unchanged; then the record of
+// prints. last: there is no further life.
+func (h *theatre) read(last bool) {
 	h.t.Helper()
 	source, err := os.Open(filepath.Join(h.folder, "printwire.db"))
 	if os.IsNotExist(err) {
@@ -315,6 +320,10 @@ func (h *theatre) read() {
 	}
 	h.entries = entries
 	h.known.learn(entries)
+	if last {
+		h.catchUp(store)
+	}
+	h.readRecords(store)
 }
 
 func entryText(e journal.Entry) string {
