@@ -21,6 +21,9 @@ func (a *App) openAPI(context.Context) error {
 		Settings: a.shownSettings, System: a.system, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
 		Hosts: a.hosts(), PublicURL: a.settings.HTTP.PublicURL, CORSOrigins: a.settings.HTTP.CORSOrigins, QueryKey: a.settings.HTTP.QueryKey,
 	}
+	if a.pictures != nil {
+		o.Pictures = a.pictures
+	}
 	if a.book != nil {
 		o.Lines = a.book.Lines
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/printwire/printwire/bridge"
 	"github.com/printwire/printwire/discovery"
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/filecache"
 	"github.com/printwire/printwire/hass"
 	"github.com/printwire/printwire/logbook"
 	"github.com/printwire/printwire/mqtt/broker"
@@ -83,7 +84,9 @@ type App struct {
 	bridge     *bridge.Bridge
 	discovery  *discovery.Discovery
 	recorder   *archive.Recorder
-	api        http.Handler
+	// files and pictures are nil where there is no place for them.
+	files, pictures *filecache.Cache
+	api             http.Handler
 	// cutStreams ends the API's open streams of a key.
 	cutStreams func(key string)
 
@@ -121,10 +124,11 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 	}
 	defer func() {
 		if err != nil {
+			a.closeFiles()
 			err = errors.Join(err, a.store.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openPrinters, a.openDiscovery, a.openAPI, a.openDoors} {
+	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openFiles, a.openPrinters, a.openDiscovery, a.openAPI, a.openDoors} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -247,7 +251,7 @@ func (a *App) openPrinters(ctx context.Context) error {
 	a.bridge.AddSink("archive", a.recorder.Sampler())
 	for i, p := range a.settings.Printers {
 		_, err := a.bridge.Add(ctx, printer.Config{
-			Name: p.Name, Family: p.Family, Host: p.Host, Port: p.Port, Serial: p.Serial, AccessCode: p.AccessCode,
+			Name: p.Name, Family: p.Family, Host: p.Host, Port: p.Port, FilesPort: p.FilesPort, Serial: p.Serial, AccessCode: p.AccessCode,
 			Certificate: p.Certificate, Roots: p.Roots, Area: p.Area, Managed: true,
 		})
 		if err != nil {

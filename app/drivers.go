@@ -21,7 +21,11 @@ type family struct {
 func families() []family {
 	return []family{
 		{bambu.Family, bambu.Stages, func(a *App, c printer.Config, log *slog.Logger) (printer.Driver, error) {
-			return bambu.New(bambu.Options{Config: c, Log: log, Now: a.now, NewID: a.newID})
+			o := bambu.Options{Config: c, Log: log, Now: a.now, NewID: a.newID}
+			if a.files != nil && a.pictures != nil {
+				o.Files, o.Pictures = a.files, a.pictures
+			}
+			return bambu.New(o)
 		}},
 	}
 }

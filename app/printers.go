@@ -32,6 +32,7 @@ type PrinterRequest struct {
 	Family      string `json:"family"`
 	Host        string `json:"host"`
 	Port        int    `json:"port,omitempty"`
+	FilesPort   int    `json:"files_port,omitempty"`
 	Serial      string `json:"serial"`
 	AccessCode  string `json:"access_code"`
 	Certificate string `json:"certificate,omitempty"`
@@ -41,7 +42,7 @@ type PrinterRequest struct {
 
 func (r PrinterRequest) config() printer.Config {
 	c := printer.Config{
-		Name: r.Name, Family: r.Family, Host: r.Host, Port: r.Port, Serial: strings.ToUpper(strings.TrimSpace(r.Serial)),
+		Name: r.Name, Family: r.Family, Host: r.Host, Port: r.Port, FilesPort: r.FilesPort, Serial: strings.ToUpper(strings.TrimSpace(r.Serial)),
 		AccessCode: secret.Text(r.AccessCode), Certificate: r.Certificate, Roots: r.Roots, Area: r.Area,
 	}
 	if c.Name == "" {
@@ -248,7 +249,7 @@ func unknownHost(ctx context.Context, host string) bool {
 
 // sameWay tells whether two settings reach a printer alike.
 func sameWay(a, b printer.Config) bool {
-	return a.Family == b.Family && a.Host == b.Host && a.Port == b.Port && a.AccessCode == b.AccessCode &&
+	return a.Family == b.Family && a.Host == b.Host && a.Port == b.Port && a.FilesPort == b.FilesPort && a.AccessCode == b.AccessCode &&
 		(b.Certificate == "" || a.Certificate == b.Certificate) && (b.Roots == "" || a.Roots == b.Roots)
 }
 

@@ -128,7 +128,7 @@ func (c demoCmd) simulate() ([]*simulator.Printer, error) {
 		}
 		p, err := simulator.New(simulator.Options{
 			Model: row.model, Serial: serial, Name: row.name, AMS: row.ams, Speed: c.Speed, Seed: uint64(i + 1),
-			StartPrinting: true, Loop: true, Authority: authority,
+			StartPrinting: true, Loop: true, Authority: authority, ListenFiles: "127.0.0.1:0",
 		})
 		if err != nil {
 			return nil, err
@@ -160,12 +160,16 @@ func (c demoCmd) settings(env Env, printers []*simulator.Printer) (settings.Sett
 		if err != nil {
 			return s, err
 		}
+		_, files, err := hostPort(p.FilesAddr())
+		if err != nil {
+			return s, err
+		}
 		name := rows[i%len(rows)].name
 		if i >= len(rows) {
 			name = fmt.Sprintf("%s %d", name, i/len(rows)+1)
 		}
 		s.Printers = append(s.Printers, settings.Printer{
-			Name: name, Family: "bambu", Host: host, Port: port, Serial: p.Serial(), AccessCode: p.AccessCode(),
+			Name: name, Family: "bambu", Host: host, Port: port, FilesPort: files, Serial: p.Serial(), AccessCode: p.AccessCode(),
 			Certificate: "verify", Roots: string(p.CertificatePEM()),
 		})
 	}

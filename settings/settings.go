@@ -86,6 +86,7 @@ type Printer struct {
 	Family      string      `set:"family" doc:"The printer's family, bambu."`
 	Host        string      `set:"host" doc:"The printer's name or address."`
 	Port        int         `set:"port" doc:"The printer's port; 0 is the family's own."`
+	FilesPort   int         `set:"files_port" doc:"The port of the printer's file server; 0 is the family's own."`
 	Serial      string      `set:"serial" doc:"The maker's serial number."`
 	AccessCode  secret.Text `set:"access_code" doc:"The access code that the printer's screen shows."`
 	Certificate string      `set:"certificate" doc:"pin (trust on first use), verify (by roots) or insecure."`

@@ -183,6 +183,7 @@ func (c *checker) printer(at string, p Printer) {
 		c.add(at+"host", "must be an IP address or a host name")
 	}
 	c.port(at+"port", p.Port, 0)
+	c.port(at+"files_port", p.FilesPort, 0)
 	if !printer.ValidSerial(p.Serial) {
 		c.add(at+"serial", "must have 1 to 50 of A-Z 0-9 _ -, as the printer's screen shows it")
 	}

@@ -33,9 +33,8 @@ type Options struct {
 	Grace time.Duration
 
 	// Files and Pictures keep what is read from the printer's storage, and the
-	// pictures of plates; Parse reads a sliced file. Without any of them nothing is read.
+	// pictures of plates. Without either nothing is read.
 	Files, Pictures jobfile.Cache
-	Parse           jobfile.Parse
 
 	// dial opens a link; nil is the real one. Tests put their own here.
 	dial dialFunc

@@ -41,7 +41,7 @@ type files struct {
 
 // fileReader reads the files of a printer, if there is a place to keep them.
 func fileReader(o Options, log *slog.Logger) planReader {
-	if o.Files == nil || o.Pictures == nil || o.Parse == nil {
+	if o.Files == nil || o.Pictures == nil {
 		return nil
 	}
 	port := o.Config.FilesPort
@@ -50,7 +50,7 @@ func fileReader(o Options, log *slog.Logger) planReader {
 	}
 	return jobfile.New(jobfile.Options{
 		Address: net.JoinHostPort(o.Config.Host, strconv.Itoa(port)), User: account, Password: o.Config.AccessCode,
-		Files: o.Files, Pictures: o.Pictures, Parse: o.Parse, Log: log,
+		Files: o.Files, Pictures: o.Pictures, Log: log,
 	})
 }
 
@@ -136,7 +136,7 @@ func (s *session) fileRead(r jobfile.Result) {
 	if f.reading != s.mem.Life.Job.ID || !r.Plan.Known() && r.Plan.Missing == "" {
 		return
 	}
-	f.job, f.plan = f.reading, r.Plan
+	f.job, f.plan = f.reading, jobfile.ByKind(r.Plan, s.state)
 	s.mem.ClearFiles = r.ClearData
 	s.keep = true
 	s.show(s.d.now())

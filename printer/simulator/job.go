@@ -30,6 +30,8 @@ type Job struct {
 	Slots []int
 	// Grams and Metres are what the sliced file says, one of each per filament.
 	Grams, Metres []float64
+	// Objects are the names of what is on the plate; none is one of the job's name.
+	Objects []string
 	// Cloud makes it a job that did not come over the local network.
 	Cloud bool
 }
@@ -39,7 +41,8 @@ func DemoJobs(model string) []Job {
 	switch model {
 	case "A1", "A1 mini":
 		return []Job{
-			{Name: "Cable clip for desk edge", Plate: 1, Layers: 84, Duration: 38 * time.Minute, Nozzle: 220, Bed: 65, Slots: []int{0}, Grams: []float64{15.2}, Metres: []float64{5.1}},
+			{Name: "Cable clip for desk edge", Plate: 1, Layers: 84, Duration: 38 * time.Minute, Nozzle: 220, Bed: 65, Slots: []int{0, 2}, Grams: []float64{11, 4.2}, Metres: []float64{3.7, 1.4},
+				Objects: []string{"Clip", "Clip, wide", "Cover"}},
 			{Name: "Plant label set", Plate: 1, Layers: 18, Duration: 24 * time.Minute, Nozzle: 220, Bed: 65, Slots: []int{1, 3}, Grams: []float64{8.4, 1.3}, Metres: []float64{2.8, 0.43}},
 			{Name: "Würfelbecher", Plate: 2, Layers: 310, Duration: 95 * time.Minute, Nozzle: 225, Bed: 65, Slots: []int{3}, Grams: []float64{61.7}, Metres: []float64{20.6}},
 		}
@@ -108,6 +111,7 @@ func (m *machine) start(j Job) {
 	m.run = &run{job: j, prepare: prepare, end: j.Duration, scale: min(1, float64(prepare)/float64(recordedPrepare))}
 	m.taskID++
 	m.skipped = nil
+	m.keep(j)
 	m.run.steps = m.script(m.run)
 }
 
@@ -127,6 +131,17 @@ func (m *machine) attach(part float64) {
 	m.progress()
 	m.advance(time.Second, false)
 	m.heard, m.sent = heard, nil
+}
+
+// maxSent is how many files the storage holds.
+const maxSent = 50
+
+// keep notes that the file of a job lies on the storage from now on.
+func (m *machine) keep(j Job) {
+	m.sentJobs = append(slices.DeleteFunc(m.sentJobs, func(o Job) bool { return o.Name == j.Name }), j)
+	if len(m.sentJobs) > maxSent {
+		m.sentJobs = m.sentJobs[1:]
+	}
 }
 
 func (m *machine) nextJob() Job {

@@ -1,6 +1,10 @@
 package simulator
 
-import "time"
+import (
+	"time"
+
+	"github.com/printwire/printwire/printer/simulator/ftpserver"
+)
 
 // model is what distinguishes one model from another on the wire.
 type model struct {
@@ -24,10 +28,17 @@ type model struct {
 	auxFan                      bool
 	airduct                     bool
 	homeFlag                    int64
-	fun                         uint64 // with bit 29 clear; 0 where the firmware has none
-	stat                        uint64
-	ams                         []string
-	modules                     []module
+	// inner: it prints from memory of its own, and leaves files on the external
+	// storage only when it is told to.
+	inner bool
+	// late: the file of a job appears on the storage only when the job runs.
+	late bool
+	// files are the oddities of its file server.
+	files   ftpserver.Quirks
+	fun     uint64 // with bit 29 clear; 0 where the firmware has none
+	stat    uint64
+	ams     []string
+	modules []module
 }
 
 // module is one row of get_version, beside the row of the firmware itself.
@@ -43,18 +54,21 @@ func models() []model {
 			name: "A1", product: "Bambu Lab A1", prefix: "039", code: "N2S", firmware: "01.07.00.00",
 			namedFrom: "01.06.00.00", clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
 			strict: true, nozzles: 1, nozzleType: "stainless_steel", homeFlag: 0x337d0190, ams: []string{"AMS Lite"},
+			files:   ftpserver.Quirks{Terse: true, Zone: chinaTime()},
 			modules: boardsOfESP("AP05", "MC02", "TH01"),
 		},
 		{
 			name: "A1 mini", product: "Bambu Lab A1 mini", prefix: "030", code: "N1", firmware: "01.07.02.00",
 			namedFrom: "01.06.00.00", bareGcode: true, clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
 			strict: true, nozzles: 1, nozzleType: "stainless_steel", homeFlag: 0x337d0198, ams: []string{"AMS Lite"},
+			files:   ftpserver.Quirks{Terse: true, HangOnProtected: true, Zone: chinaTime()},
 			modules: boardsOfESP("AP05", "MC02", "TH03"),
 		},
 		{
 			name: "P1S", product: "Bambu Lab P1S", prefix: "01P", code: "C12", firmware: "01.08.02.00",
 			namedFrom: "01.08.00.00", clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
 			strict: true, nozzles: 1, nozzleType: "stainless_steel", auxFan: true, homeFlag: 0x0d610188, ams: []string{"AMS"},
+			files:   ftpserver.Quirks{Zone: chinaTime(), EndsWith426: true},
 			modules: boardsOfESP("AP04", "MC07", "TH09"),
 		},
 		{
@@ -62,28 +76,28 @@ func models() []model {
 			tree: true, full: true, namedFrom: "01.05.00.00", treeFrom: "01.09.00.00", qos: 1, clients: 4, printing: time.Second, idle: time.Second,
 			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HX01", chamber: true, auxFan: true,
 			homeFlag: -0x40000000 + 0x00258188, fun: 0x1183_0F9CFB, stat: 0x7A58000, ams: []string{"AMS", "AMS"},
-			modules: boardsOfLinux("MC07", "TH09"),
+			late: true, files: ftpserver.Quirks{PathsInNames: true}, modules: boardsOfLinux("MC07", "TH09"),
 		},
 		{
 			name: "P2S", product: "Bambu Lab P2S", prefix: "22E", code: "N7", firmware: "01.01.00.00",
 			tree: true, full: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
 			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HS01", chamber: true, auxFan: true, airduct: true,
 			homeFlag: -0x40000000 + 0x00258188, fun: 0x4_0187_9FFF_9CFF, stat: 0x46258008, ams: []string{"AMS 2 Pro"},
-			modules: boardsOfLinux("MC13", "TH12"),
+			inner: true, files: ftpserver.Quirks{TLS13: true}, modules: boardsOfLinux("MC13", "TH12"),
 		},
 		{
 			name: "H2S", product: "Bambu Lab H2S", prefix: "093", code: "O1S", firmware: "01.01.00.00",
 			tree: true, full: true, qos: 1, clients: 4, printing: time.Second, idle: time.Second,
 			nozzles: 1, nozzleType: "hardened_steel", nozzleCode: "HS01", chamber: true, heatedChamber: true, auxFan: true,
 			airduct: true, homeFlag: -0x40000000 + 0x00258188, fun: 0x4_0187_9FFF_9CFF, stat: 0x46258008,
-			ams: []string{"AMS 2 Pro"}, modules: boardsOfLinux("MC11", "TH10"),
+			inner: true, ams: []string{"AMS 2 Pro"}, modules: boardsOfLinux("MC11", "TH10"),
 		},
 		{
 			name: "H2D", product: "Bambu Lab H2D", prefix: "094", code: "O1D", firmware: "01.03.00.00",
 			tree: true, full: true, fixedSequence: "2021", qos: 1, clients: 4,
 			printing: 1500 * time.Millisecond, idle: 1500 * time.Millisecond, nozzles: 2, nozzleType: "HH05",
 			nozzleCode: "HH05", chamber: true, heatedChamber: true, auxFan: true, airduct: true,
-			homeFlag: -0x40000000 + 0x00278188, fun: 0x4027EF18FFF9CB7, stat: 0x640258000,
+			homeFlag: -0x40000000 + 0x00278988, fun: 0x4027EF18FFF9CB7, stat: 0x640258000, inner: true,
 			ams: []string{"AMS 2 Pro", "AMS 2 Pro", "AMS HT"}, modules: boardsOfLinux("MC09", "TH08"),
 		},
 	}
@@ -133,3 +147,6 @@ func amsKinds() []amsKind {
 		{name: "AMS HT", module: "n3s", prefix: "19F", product: "AMS HT", hardware: "N3S05", software: "04.00.21.86", bits: 4, slots: 1, sensors: true, dries: true, first: 128},
 	}
 }
+
+// chinaTime is the zone of some printers' clocks, whatever their owner's is.
+func chinaTime() *time.Location { return time.FixedZone("", 8*60*60) }

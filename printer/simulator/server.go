@@ -130,6 +130,13 @@ func (s *server) refuse(on bool) {
 	s.refusing = on
 }
 
+// accessCode is the code that is valid now.
+func (s *server) accessCode() secret.Text {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.code
+}
+
 func (s *server) setCode(code secret.Text) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

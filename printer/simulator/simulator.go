@@ -7,12 +7,14 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"path"
 	"regexp"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer/simulator/ftpserver"
 	"github.com/printwire/printwire/secret"
 )
 
@@ -43,6 +45,8 @@ type Options struct {
 	Name string
 	// Listen is the address of the MQTT server; 127.0.0.1:0 if empty.
 	Listen string
+	// ListenFiles is the address of the file server (FTP over implicit TLS); empty is none.
+	ListenFiles string
 	// Speed is how many simulated seconds pass in a second; 0 means 1. A negative
 	// speed stops the printer's clock: only Step moves it.
 	Speed float64
@@ -82,6 +86,7 @@ type Printer struct {
 	options   Options
 	authority *Authority
 	server    *server
+	files     *ftpserver.Server
 	wake      chan struct{}
 
 	mu       sync.Mutex
@@ -116,6 +121,7 @@ func New(o Options) (*Printer, error) {
 		sessions: map[*session]struct{}{}, request: p.received, subscribe: p.subscribed,
 	}
 	m.send, m.heard = p.server.publish, p.server.heard
+	p.files = p.fileServer()
 	return p, nil
 }
 
@@ -177,7 +183,28 @@ func (p *Printer) Listen() error {
 	if err != nil {
 		return err
 	}
+	if p.files != nil {
+		if err := p.files.Listen(); err != nil {
+			return err
+		}
+	}
 	return p.server.listen(p.options.Listen, certificate)
+}
+
+// FilesAddr is where its file server listens, nil before Listen or without one.
+func (p *Printer) FilesAddr() net.Addr {
+	if p.files == nil {
+		return nil
+	}
+	return p.files.Addr()
+}
+
+// Fetched is how often the sliced file of a job was read to its end.
+func (p *Printer) Fetched(job string) int {
+	if p.files == nil {
+		return 0
+	}
+	return p.files.Fetched(path.Join(fileFolder, Job{Name: job}.fileName()))
 }
 
 // Addr is where clients connect, or nil before Listen.
@@ -214,6 +241,14 @@ func (p *Printer) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	if p.files != nil {
+		stored := make(chan error, 1)
+		go func() { stored <- p.files.Run(ctx) }() // owner: Run cancels it and waits for stored
+		defer func() {
+			cancel()
+			<-stored
+		}()
+	}
 	done := make(chan error, 1)
 	go func() { done <- p.server.run(ctx) }() // owner: Run cancels it and waits for done
 	p.mu.Lock()

@@ -26,7 +26,7 @@ type Cache interface {
 	Open(key string) (*os.File, error)
 }
 
-// Options say how a printer's files are reached. Files, Pictures and Parse are needed.
+// Options say how a printer's files are reached. Files and Pictures are needed.
 type Options struct {
 	// Address is host:port of the printer's file server.
 	Address  string
@@ -34,7 +34,7 @@ type Options struct {
 	Password secret.Text
 	// Files keeps what was fetched, Pictures the pictures of plates.
 	Files, Pictures Cache
-	// Parse reads what was fetched.
+	// Parse reads what was fetched; nil is Sliced.
 	Parse Parse
 	Log   *slog.Logger
 	// Tries and Pause are how often, and how long apart, a file is looked for
@@ -78,6 +78,9 @@ func New(o Options) *Reader {
 	}
 	if o.Largest <= 0 {
 		o.Largest = 512 << 20
+	}
+	if o.Parse == nil {
+		o.Parse = Sliced
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -20,6 +20,7 @@ import (
 	"github.com/printwire/printwire/printer/simulator"
 	"github.com/printwire/printwire/printer/simulator/ftpserver"
 	"github.com/printwire/printwire/secret"
+	"github.com/printwire/printwire/sliced/slicedtest"
 )
 
 // disk is a storage in memory; what is not there yet comes with a Stat.
@@ -254,5 +255,35 @@ func TestReader_EndsWithItsContext(t *testing.T) {
 	}
 	if _, err := jobfile.New(r.options).Read(ctx, jobfile.Order{Name: "Box"}, access()); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
+	}
+}
+
+func TestSliced_AndTraysOfTheSameKind(t *testing.T) {
+	b, err := slicedtest.Build3MF(slicedtest.Demo())
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, picture, err := jobfile.Sliced(bytes.NewReader(b), int64(len(b)), "Box.3mf", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Grams != printer.Some(15.2) || len(p.Objects) != 3 || p.Objects[1] != (printer.Object{ID: 104, Name: "Clip left"}) || len(picture) == 0 {
+		t.Fatalf("plan %+v, picture of %d bytes", p, len(picture))
+	}
+	if p.Seconds != printer.Some(3720) || p.Filaments[1].Material != "PETG" || p.Filaments[1].Grams != printer.Some(5.2) || p.BedType == "" {
+		t.Errorf("plan %+v", p)
+	}
+	green := printer.Tray{Slot: 3, FilamentID: "GFA00", Color: "00AE42FF"}
+	s := printer.State{Units: []printer.Unit{{ID: 0, Trays: []printer.Tray{{FilamentID: "GFA00", Color: "FFFFFFFF"}, green}}}}
+	got := jobfile.ByKind(p, s)
+	if got.Filaments[0].Tray != printer.Some(printer.TrayRef{Unit: 0, Slot: 3}) || got.Filaments[1].Tray.Known || p.Filaments[0].Tray.Known {
+		t.Errorf("trays %+v", got.Filaments)
+	}
+	s.External = []printer.Tray{green}
+	if got := jobfile.ByKind(p, s); got.Filaments[0].Tray.Known {
+		t.Errorf("one of two trays of the same kind was taken: %+v", got.Filaments[0])
+	}
+	if _, _, err := jobfile.Sliced(bytes.NewReader([]byte("PK\x03\x04 no archive")), 15, "Box.3mf", 0); !fault.Is(err, fault.Invalid) {
+		t.Errorf("a damaged archive: %v", err)
 	}
 }
