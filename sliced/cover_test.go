@@ -69,7 +69,7 @@ func TestCover_KeepsPixelsAndScalesDown(t *testing.T) {
 
 func TestCover_StaysBelowItsLength(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	noise := image.NewNRGBA(image.Rect(0, 0, 1024, 1024))
+	noise := image.NewNRGBA(image.Rect(0, 0, 400, 400))
 	for i := range noise.Pix {
 		noise.Pix[i] = byte(r.Uint32())
 	}

@@ -3,6 +3,7 @@ package sliced_test
 import (
 	"bytes"
 	"math"
+	"slices"
 	"testing"
 	"unicode/utf8"
 
@@ -51,7 +52,7 @@ func FuzzRead3MF(f *testing.F) {
 	f.Add(demo, 0, []byte(plates), []byte(`{"bed_type":"cool_plate"}`), []byte(project), []byte(bambu))
 	f.Add(build(f, slicedtest.Plan{}), 1, []byte(`<config><plate/></config>`), []byte(`{}`), []byte(`{}`), []byte(prusa))
 	f.Add(pack(f, part{infoName, plates}), 5, []byte(plates), []byte(`[]`), []byte(`{"layer_height":[["0.2"],{}]}`), []byte(orca))
-	for _, h := range hostileArchives(f) {
+	for _, h := range slices.Concat(hostileArchives(f), hostileParts(f)) {
 		if len(h.file) < 64<<10 {
 			f.Add(h.file, 0, []byte(nil), []byte(nil), []byte(nil), []byte(nil))
 		}

@@ -163,7 +163,7 @@ func (e *endless) Read(p []byte) (int, error) {
 
 func TestReadGCode_BadInput(t *testing.T) {
 	broken := errors.New("the disk is broken")
-	line := strings.Repeat("G1 X100.000 Y100.000 E1.00000\n", 2000)
+	line := "G1 " + strings.Repeat("X100.000 ", 7000) + "\n"
 	for _, c := range []struct {
 		name string
 		r    io.Reader
@@ -173,7 +173,7 @@ func TestReadGCode_BadInput(t *testing.T) {
 		{"a NUL", strings.NewReader(bambu + "G1\x00"), fault.Invalid, "not G-code: a NUL byte at"},
 		{"binary G-code", strings.NewReader("GCDE\x01\x00\x00\x00"), fault.Unsupported, "binary G-code"},
 		{"too long", &endless{text: line, left: sliced.MaxGCode + 1}, fault.Invalid, "more than 1073741824 bytes"},
-		{"one line without an end", &endless{text: "; filament_type = ", left: sliced.MaxGCode + 1}, fault.Invalid, "more than 1073741824 bytes"},
+		{"one line without an end", &endless{text: "; filament_type = " + strings.Repeat("PLA;", 20_000), left: sliced.MaxGCode + 1}, fault.Invalid, "more than 1073741824 bytes"},
 		{"a picture without an end", io.MultiReader(strings.NewReader("; thumbnail begin 300x300 9\n"), &endless{text: "; " + strings.Repeat("A", 78) + "\n", left: 16 << 20}), fault.Invalid, "a picture in the G-code"},
 		{"a broken disk", io.MultiReader(strings.NewReader(bambu), failing{broken}), fault.Internal, "the disk is broken"},
 	} {
