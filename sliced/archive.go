@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"math"
 	"strings"
+
+	"github.com/printwire/printwire/fault"
 )
 
 const (
@@ -110,7 +112,7 @@ func checkName(f *zip.File) error {
 		return invalid("its name %q holds a NUL", clip(name))
 	case strings.HasPrefix(name, "/") || len(name) > 1 && name[1] == ':':
 		return invalid("its name %q is an absolute path", clip(name))
-	case f.Mode()&^(fs.ModeDir|fs.ModePerm) != 0:
+	case f.Mode().Type()&^fs.ModeDir != 0:
 		return invalid("%q is neither a file nor a folder (%s)", clip(name), f.Mode().Type())
 	}
 	for _, element := range strings.Split(name, "/") {
@@ -121,27 +123,28 @@ func checkName(f *zip.File) error {
 	return nil
 }
 
-// read hands a part to what reads it, cut off at limit bytes; done is false
-// when the archive has no such part. With whole the part is read to its end
-// and must not be longer than limit.
-func (a *Archive) read(name string, limit int64, whole bool, read func(io.Reader) error) (done bool, err error) {
+// read hands a part to what reads it, cut off at limit bytes, unless the
+// archive has none of that name. With whole the part is read to its end and
+// must not be longer than limit.
+func (a *Archive) read(name string, limit int64, whole bool, read func(io.Reader) error) error {
 	f := a.entries[name]
 	if f == nil {
-		return false, nil
+		return nil
 	}
-	limit = min(limit, MaxEntry)
 	if whole && f.UncompressedSize64 > uint64(limit) {
-		return false, invalid("%s: inflates to %d bytes, at most %d are read", name, f.UncompressedSize64, limit)
+		return invalid("%s: inflates to %d bytes, at most %d are read", name, f.UncompressedSize64, limit)
 	}
 	if f.Flags&1 != 0 {
-		return false, invalid("%s: is encrypted", name)
+		return invalid("%s: is encrypted", name)
 	}
 	rc, err := f.Open()
 	if err != nil {
-		return false, a.source.fail(name, err)
+		return a.source.fail(name, err)
 	}
-	defer rc.Close()                                               // nothing was written
-	limited := &io.LimitedReader{R: rc, N: min(limit, a.left) + 1} // one more, to meet the end and its checksum
+	defer rc.Close() // nothing was written
+
+	// One byte more, to meet the end of the part and its checksum.
+	limited := &io.LimitedReader{R: rc, N: min(limit, a.left) + 1}
 	start := limited.N
 	err = read(limited)
 	if err == nil && whole {
@@ -150,19 +153,19 @@ func (a *Archive) read(name string, limit int64, whole bool, read func(io.Reader
 	a.left -= start - limited.N
 	switch {
 	case a.left < 0:
-		return false, invalid("%s: inflating it makes more than %d bytes of the archive", name, int64(MaxInflated))
+		return invalid("%s: inflating it makes more than %d bytes of the archive", name, int64(MaxInflated))
 	case whole && limited.N == 0:
-		return false, invalid("%s: inflates to more than %d bytes", name, limit)
+		return invalid("%s: inflates to more than %d bytes", name, limit)
 	case err != nil:
-		return false, a.source.fail(name, err)
+		return a.source.fail(name, err)
 	}
-	return true, nil
+	return nil
 }
 
 // bytes is a whole part, nil when the archive has none of that name.
 func (a *Archive) bytes(name string) ([]byte, error) {
 	var b bytes.Buffer
-	if _, err := a.read(name, MaxPart, true, func(r io.Reader) error { _, err := b.ReadFrom(r); return err }); err != nil {
+	if err := a.read(name, MaxPart, true, func(r io.Reader) error { _, err := b.ReadFrom(r); return err }); err != nil {
 		return nil, err
 	}
 	return b.Bytes(), nil
@@ -180,7 +183,7 @@ func (a *Archive) Facts(plate int) (Facts, error) {
 		return Facts{}, invalid("plate %d: expected a number from 1, or 0 for the first", plate)
 	}
 	f := Facts{Plate: plate}
-	if _, err := a.read(partSliceInfo, MaxPart, true, func(r io.Reader) error { return readSliceInfo(r, &f) }); err != nil {
+	if err := a.read(partSliceInfo, MaxPart, true, func(r io.Reader) error { return readSliceInfo(r, &f) }); err != nil {
 		return Facts{}, err
 	}
 	if f.Plate == 0 {
@@ -227,15 +230,21 @@ func (a *Archive) firstPlate() int {
 }
 
 // readHead fills in what only the header of the plate's G-code says. The rest
-// of it is left alone, however long it is.
+// of it is left alone, however long it is. G-code that cannot be understood
+// costs no more than that.
 func (a *Archive) readHead(f *Facts) error {
 	var d draft
 	name := fmt.Sprintf("Metadata/plate_%d.gcode", f.Plate)
-	done, err := a.read(name, gcodeHead, false, func(r io.Reader) error { return d.scan(r, gcodeHead) })
-	if err != nil || !done {
+	err := a.read(name, gcodeHead, false, func(r io.Reader) error {
+		err := d.scan(r, gcodeHead)
+		if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Unsupported) {
+			d, err = draft{}, nil
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	head := d.facts(false)
-	f.fill(head)
+	f.fill(d.facts(false))
 	return nil
 }

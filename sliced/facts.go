@@ -18,14 +18,12 @@ import (
 const (
 	// MaxEntries is how many entries an archive may have.
 	MaxEntries = 2000
-	// MaxEntry is the most that is inflated of one entry. What is read whole
-	// has the smaller bound MaxPart.
-	MaxEntry = 64 << 20
 	// MaxInflated is the most that is inflated of one archive in all.
 	MaxInflated = 200 << 20
 	// MaxRatio is how much bigger an entry may get; entries that stay small may more.
 	MaxRatio = 200
-	// MaxPart is how long an entry that is kept in memory may be.
+	// MaxPart is how long an entry that is read whole may be. Of G-code only
+	// the beginning is read.
 	MaxPart = 16 << 20
 	// MaxDepth is how deep elements of XML may be nested.
 	MaxDepth = 100

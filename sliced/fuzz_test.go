@@ -46,10 +46,19 @@ func checkFacts(t *testing.T, f sliced.Facts) {
 	}
 }
 
+// checkFault checks that a file is blamed for what is wrong with it.
+func checkFault(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Unsupported) {
+		t.Errorf("%v is %s", err, fault.KindOf(err))
+	}
+}
+
 // FuzzRead3MF reads an archive as it is, and another one of the parts.
 func FuzzRead3MF(f *testing.F) {
-	demo := build(f, slicedtest.Demo())
-	f.Add(demo, 0, []byte(plates), []byte(`{"bed_type":"cool_plate"}`), []byte(project), []byte(bambu))
+	demo := slicedtest.Demo()
+	demo.Pictures = nil
+	f.Add(build(f, demo), 0, []byte(plates), []byte(`{"bed_type":"cool_plate"}`), []byte(project), []byte(bambu))
 	f.Add(build(f, slicedtest.Plan{}), 1, []byte(`<config><plate/></config>`), []byte(`{}`), []byte(`{}`), []byte(prusa))
 	f.Add(pack(f, part{infoName, plates}), 5, []byte(plates), []byte(`[]`), []byte(`{"layer_height":[["0.2"],{}]}`), []byte(orca))
 	for _, h := range slices.Concat(hostileArchives(f), hostileParts(f)) {
@@ -62,18 +71,18 @@ func FuzzRead3MF(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, whole []byte, plate int, info, plateJSON, settings, code []byte) {
 		packed := pack(t, part{infoName, string(info)}, part{"Metadata/plate_1.json", string(plateJSON)},
-			part{"Metadata/project_settings.config", string(settings)}, part{"Metadata/plate_1.gcode", string(code)}, part{"Metadata/plate_1.png", string(code)})
+			part{"Metadata/project_settings.config", string(settings)}, part{"Metadata/plate_1.gcode", string(code)})
 		for _, b := range [][]byte{whole, packed} {
-			facts, _, err := sliced.Read(bytes.NewReader(b), int64(len(b)), plate)
-			if err != nil && !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Unsupported) {
-				t.Errorf("%v is %s", err, fault.KindOf(err))
+			a, err := sliced.Open(bytes.NewReader(b), int64(len(b)))
+			checkFault(t, err)
+			if err != nil {
+				continue
 			}
+			facts, err := a.Facts(plate)
+			checkFault(t, err)
 			checkFacts(t, facts)
-			facts, err = read(b, plate)
-			if err != nil && !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Unsupported) {
-				t.Errorf("%v is %s", err, fault.KindOf(err))
-			}
-			checkFacts(t, facts)
+			_, err = a.Picture(facts.Plate, sliced.PlatePicture)
+			checkFault(t, err)
 		}
 	})
 }
@@ -85,9 +94,7 @@ func FuzzReadGCode(f *testing.F) {
 	f.Add(withThumbnail(f))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		facts, err := sliced.ReadGCode(bytes.NewReader(b))
-		if err != nil && !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.Unsupported) {
-			t.Errorf("%v is %s", err, fault.KindOf(err))
-		}
+		checkFault(t, err)
 		checkFacts(t, facts)
 		if len(facts.Thumbnail) > len(b) {
 			t.Errorf("a picture of %d bytes in a file of %d", len(facts.Thumbnail), len(b))
@@ -100,9 +107,7 @@ func FuzzCover(f *testing.F) {
 	f.Add(claim(65535, 65535))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		cover, err := sliced.Cover(b)
-		if err != nil && !fault.Is(err, fault.Invalid) {
-			t.Errorf("%v is %s", err, fault.KindOf(err))
-		}
+		checkFault(t, err)
 		if len(cover) > sliced.MaxCover {
 			t.Errorf("a cover of %d bytes", len(cover))
 		}

@@ -209,7 +209,6 @@ func hostileParts(tb testing.TB) []hostile {
 		{"JSON that is none", "Metadata/plate_1.json", "{", "Metadata/plate_1.json: unexpected end"},
 		{"deep JSON", "Metadata/project_settings.config", strings.Repeat(`{"a":`, 20_000), "Metadata/project_settings.config: "},
 		{"JSON that is a list", "Metadata/plate_1.json", `[1]`, "cannot unmarshal array"},
-		{"G-code that is none", "Metadata/plate_1.gcode", "G28\n\x00\x00", "a NUL byte"},
 	} {
 		list = append(list, hostile{p.name, pack(tb, part{"3D/3dmodel.model", "<model/>"}, part{p.part, p.text}), p.says})
 	}
@@ -257,6 +256,19 @@ func TestRead3MF_LeavesNestedArchivesAlone(t *testing.T) {
 	b := raw(t, stored(infoName, plates), stored("Auxiliaries/inner.3mf", string(inner)))
 	if f := mustRead(t, b, 0); f.Grams != 3.5 {
 		t.Errorf("%+v", f)
+	}
+}
+
+func TestRead3MF_GCodeThatIsNoneCostsNoOtherFacts(t *testing.T) {
+	for _, code := range []string{"GCDE\x01\x00", bambu + "\x00", "; thumbnail begin 9x9 9\n" + strings.Repeat("A", 60<<10)} {
+		b := pack(t, part{infoName, plates}, part{"Metadata/plate_2.gcode", code})
+		if f := mustRead(t, b, 2); f.Grams != 3.5 || f.TotalLayers != 0 {
+			t.Errorf("%.20q: %+v", code, f)
+		}
+	}
+	torn := raw(t, stored(infoName, plates), entry("Metadata/plate_2.gcode", 500, []byte("\xff\xff\xff\xff")))
+	if _, err := read(torn, 2); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "Metadata/plate_2.gcode: ") {
+		t.Errorf("an entry that cannot be inflated: %v", err)
 	}
 }
 
