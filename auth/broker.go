@@ -3,6 +3,7 @@ package auth
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/printwire/printwire/secret"
 )
@@ -75,16 +76,24 @@ func (a *Auth) mqttKey(key secret.Text, client, remote string) (MQTTGrant, error
 		return MQTTGrant{}, e.id.Require(MQTTSubscribe)
 	}
 	a.used(e, c)
-	rules := a.keyRules(e.id)
+	rules, end := a.keyRules(e.id), s.end()
+	// stands tells whether what was granted at login still holds.
+	stands := func() bool { return !e.over.Load() && (end.IsZero() || a.o.Now().Before(end)) }
 	return MQTTGrant{
 		Name:  e.id.KeyID,
-		Read:  func(topic string) bool { return e.stands() && mayRead(rules, topic) },
-		Write: func(topic string) bool { return e.stands() && mayWrite(rules, topic) },
+		Read:  func(topic string) bool { return stands() && mayRead(rules, topic) },
+		Write: func(topic string) bool { return stands() && mayWrite(rules, topic) },
 	}, nil
 }
 
-// stands tells whether what was granted at login still holds.
-func (e *entry) stands() bool { return !e.over.Load() }
+// end is when a secret's time is over, zero when it is for ever.
+func (s slot) end() time.Time {
+	end := s.e.id.Expires
+	if !s.until.IsZero() && (end.IsZero() || s.until.Before(end)) {
+		end = s.until
+	}
+	return end
+}
 
 // keyRules are the topics of a key: those of the bridge and of its printers,
 // and commands as far as its scopes do the same elsewhere.

@@ -253,6 +253,36 @@ func TestAuth_MQTTKey(t *testing.T) {
 			t.Errorf("MQTT = %v", err)
 		}
 	})
+	t.Run("an open session ends with its key's time, to the second", func(t *testing.T) {
+		text, key := create(t, r, auth.NewKey{Terms: []string{"mqtt:subscribe"}, Expires: r.clock.Now().Add(time.Hour)})
+		grant, err := r.MQTT("x", text, "c", "10.0.0.1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.clock.add(time.Hour - time.Second)
+		if !grant.Read("printwire/status") {
+			t.Error("a second before the end it reads nothing")
+		}
+		fresh := r.clock.Now().Add(2 * time.Hour)
+		if _, err := r.EditKey(key.ID, auth.KeyEdit{Expires: &fresh}); err != nil {
+			t.Fatal(err)
+		}
+		if grant, err = r.MQTT("x", text, "c", "10.0.0.1"); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := r.RotateKey(key.ID, auth.Rotation{Grace: span(time.Minute)}); err != nil {
+			t.Fatal(err)
+		}
+		if old, err := r.MQTT("x", text, "c", "10.0.0.1"); err != nil || !old.Read("printwire/status") {
+			t.Errorf("with the old secret in the overlap: %v", err)
+		} else if r.clock.add(time.Minute); old.Read("printwire/status") {
+			t.Error("after the overlap the old secret's session reads on")
+		}
+		r.clock.add(2 * time.Hour)
+		if grant.Read("printwire/status") {
+			t.Error("after the end it reads on")
+		}
+	})
 	t.Run("revoking ends the rights of an open session", func(t *testing.T) {
 		text, key := create(t, r, auth.NewKey{Terms: []string{"mqtt:subscribe"}})
 		g := must[auth.MQTTGrant](t)(r.MQTT("x", text, "", far))

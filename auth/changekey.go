@@ -243,17 +243,15 @@ func (a *Auth) revoke(id, by, reason string) (k Key, fresh bool, err error) {
 
 // revokeAll withdraws keys in one transaction, with what is written beside.
 func (a *Auth) revokeAll(entries []*entry, by, reason string, beside ...AuditEntry) error {
-	before := make([]Key, len(entries))
-	for i, e := range entries {
-		before[i] = e.key
+	for _, e := range entries {
 		e.key.Revoked, e.key.RevokedBy, e.key.RevokedReason = a.o.Now().UTC(), by, reason
 		entry := act(KeyRevoked, e.key, nil, "", reason)
 		entry.By = by
 		beside = append(beside, entry)
 	}
 	if err := a.audit.Commit(pairs(entries...), beside...); err != nil {
-		for i, e := range entries {
-			e.key = before[i]
+		for _, e := range entries { // none of them was revoked before
+			e.key.Revoked, e.key.RevokedBy, e.key.RevokedReason = time.Time{}, "", ""
 		}
 		return err
 	}

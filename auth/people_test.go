@@ -47,6 +47,31 @@ func TestAuth_Ticket(t *testing.T) {
 	if _, err := r.Check(auth.Credential{Text: make1()}); err == nil {
 		t.Error("a ticket is taken as a key")
 	}
+	t.Run("it opens nothing where its key would not", func(t *testing.T) {
+		text, key := create(t, r, auth.NewKey{Addresses: []string{"192.168.1.0/24"}})
+		id, err := check(r, text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ticket, _, err := r.Ticket(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Redeem(ticket, "10.0.0.1:5"); auth.ReasonOf(err) != auth.Elsewhere {
+			t.Errorf("from elsewhere: %v", err)
+		}
+		ticket, _, err = r.Ticket(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		later := r.clock.Now().Add(time.Hour)
+		if _, err := r.EditKey(key.ID, auth.KeyEdit{NotBefore: &later}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := r.Redeem(ticket, "192.168.1.7:5"); auth.ReasonOf(err) != auth.Expired {
+			t.Errorf("of a key whose time has not begun: %v", err)
+		}
+	})
 	t.Run("one key opens so many", func(t *testing.T) {
 		var err error
 		for range 40 {

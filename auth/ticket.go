@@ -73,6 +73,10 @@ func (a *Auth) Redeem(text secret.Text, remote string) (Identity, error) {
 	if !ok || !a.o.Now().Before(ticket.until) {
 		return Identity{}, a.refused(Unknown, remote)
 	}
+	// A ticket opens nothing at a place where its key would not.
+	if e := a.keys.Load().keys[ticket.id.KeyID]; e != nil && e.networks != nil && !fromOne(e.networks, remote) {
+		return Identity{}, refuse(Elsewhere)
+	}
 	return a.Again(ticket.id)
 }
 
@@ -89,7 +93,7 @@ func (a *Auth) Again(id Identity) (Identity, error) {
 			return Identity{}, refuse(Revoked)
 		case e.inactive:
 			return Identity{}, refuse(Inactive)
-		case !e.id.Expires.IsZero() && !now.Before(e.id.Expires):
+		case now.Before(e.key.NotBefore), !e.id.Expires.IsZero() && !now.Before(e.id.Expires):
 			return Identity{}, refuse(Expired)
 		}
 		return slot{e: e, rotated: id.Rotated, until: id.Sunset}.identity(), nil
