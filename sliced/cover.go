@@ -4,9 +4,9 @@ import (
 	"bytes"
 	"image"
 	"image/color"
-	"image/draw"
-	_ "image/jpeg" // pictures in G-code
+	"image/jpeg"
 	"image/png"
+	"io"
 )
 
 const (
@@ -25,22 +25,50 @@ const (
 // nothing of the file but its pixels. The picture's size is looked at before
 // any of it is decoded.
 func Cover(picture []byte) ([]byte, error) {
-	config, format, err := image.DecodeConfig(bytes.NewReader(picture))
+	for _, f := range formats() {
+		if bytes.HasPrefix(picture, []byte(f.magic)) {
+			return f.cover(picture)
+		}
+	}
+	return nil, invalid("the picture: expected a PNG or JPEG")
+}
+
+// format is a sort of picture that is taken. They are named here, and not
+// taken from what happens to be registered in the program.
+type format struct {
+	name, magic string
+	size        func(io.Reader) (image.Config, error)
+	decode      func(io.Reader) (image.Image, error)
+}
+
+func formats() []format {
+	return []format{
+		{"PNG", "\x89PNG\r\n\x1a\n", png.DecodeConfig, png.Decode},
+		{"JPEG", "\xff\xd8", jpeg.DecodeConfig, jpeg.Decode},
+	}
+}
+
+func (f format) cover(picture []byte) ([]byte, error) {
+	config, err := f.size(bytes.NewReader(picture))
 	if err != nil {
-		return nil, invalid("the picture: expected a PNG or JPEG: %w", err)
+		return nil, invalid("the picture: a broken %s: %w", f.name, err)
 	}
 	w, h := config.Width, config.Height
 	if w < 1 || h < 1 || w > maxSide || h > maxSide || w*h > maxPixels {
 		return nil, invalid("the picture has %d×%d pixels, at most %d a side and %d in all are taken", w, h, maxSide, maxPixels)
 	}
-	img, _, err := image.Decode(bytes.NewReader(picture))
+	decoded, err := f.decode(bytes.NewReader(picture))
 	if err != nil {
-		return nil, invalid("the picture: a broken %s: %w", format, err)
+		return nil, invalid("the picture: a broken %s: %w", f.name, err)
+	}
+	img, ok := decoded.(image.RGBA64Image) // all of the standard library are: pixels without an allocation for each
+	if !ok {
+		return nil, invalid("the picture: a %s of an unknown sort (%T)", f.name, decoded)
 	}
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
 	for side := min(max(w, h), coverSide); ; side = side * 3 / 4 {
 		var out bytes.Buffer
-		img = scaled(wide(img), side)
+		img = scaled(img, side)
 		if err := encoder.Encode(&out, img); err != nil {
 			return nil, invalid("the picture: %w", err)
 		}
@@ -48,17 +76,6 @@ func Cover(picture []byte) ([]byte, error) {
 			return out.Bytes(), nil
 		}
 	}
-}
-
-// wide gives access to the pixels of a picture without an allocation for each,
-// which all pictures of the standard library have.
-func wide(img image.Image) image.RGBA64Image {
-	if w, ok := img.(image.RGBA64Image); ok {
-		return w
-	}
-	w := image.NewRGBA64(img.Bounds())
-	draw.Draw(w, w.Bounds(), img, img.Bounds().Min, draw.Src)
-	return w
 }
 
 // scaled is a picture whose longer side is side: each pixel is the average of

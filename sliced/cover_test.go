@@ -110,9 +110,10 @@ func TestCover_BadInput(t *testing.T) {
 		{"65535² pixels", claim(65535, 65535), "65535×65535 pixels, at most 4096 a side"},
 		{"one side too long", claim(4097, 1), "4097×1 pixels"},
 		{"too many pixels in all", claim(4096, 4096), "4194304 in all"},
-		{"no pixels", claim(0, 5), "expected a PNG or JPEG"},
-		{"cut off", whole[:len(whole)/2], "a broken png"},
-		{"a header alone", claim(64, 64), "a broken png"},
+		{"no pixels", claim(0, 5), "a broken PNG"},
+		{"cut off", whole[:len(whole)/2], "a broken PNG"},
+		{"a header alone", claim(64, 64), "a broken PNG"},
+		{"a JPEG without an end", []byte("\xff\xd8\xff\xe0"), "a broken JPEG"},
 		{"a QOI", []byte("qoif\x00\x00\x00\x10\x00\x00\x00\x10\x04\x00"), "expected a PNG or JPEG"},
 		{"nothing", nil, "expected a PNG or JPEG"},
 	} {

@@ -141,8 +141,8 @@ func (p Picture) String() string {
 // file of either sort, told apart by its first bytes. The cover is nil when
 // there is no picture that can be shown: a bad picture costs no facts.
 func Read(r io.ReaderAt, size int64, plate int) (Facts, []byte, error) {
-	head := make([]byte, 4)
-	if _, err := (&source{r: r, size: size}).ReadAt(head, 0); err != nil || string(head) != "PK\x03\x04" {
+	head := make([]byte, 2)
+	if _, err := r.ReadAt(head, 0); err != nil || string(head) != "PK" {
 		f, err := ReadGCode(io.NewSectionReader(r, 0, size))
 		if err != nil {
 			return Facts{}, nil, err

@@ -118,11 +118,11 @@ func million(says uint16) []byte {
 	return b.Bytes()
 }
 
-// long adds the end records of a big archive (zip64) to one without entries.
-func long(records, size, offset, locator uint64) []byte {
-	b := bytes.Repeat([]byte{0}, 100)
+// long adds the end records of a big archive (zip64) to the beginning of one;
+// the locator is off by so much.
+func long(b []byte, records, size, offset, locator uint64) []byte {
 	at := uint64(len(b))
-	b = append(b, "PK\x06\x06"...)
+	b = append(bytes.Clone(b), "PK\x06\x06"...)
 	b = append(b, make([]byte, 28)...)
 	for _, v := range []uint64{records, size, offset} {
 		b = binary.LittleEndian.AppendUint64(b, v)
@@ -153,6 +153,8 @@ func hostileSizes(tb testing.TB) []hostile {
 		{"64 MB of XML", raw(tb, entry(infoName, 65<<20, append(bomb, make([]byte, 1<<20)...))), "at most 16777216 are read"},
 		{"stored entries that say they are longer than the file", raw(tb, stored(infoName, plates), rawEntry{zip.FileHeader{Name: "a", CompressedSize64: ten, UncompressedSize64: ten}, nil}), "a: has 10737418240 bytes in a file of"},
 		{"entries on top of each other", raw(tb, overlap()...), "overlap"},
+		{"4.4 GB in two entries", raw(tb, many(2, 2200<<20, make([]byte, 11<<20))...), "the archive inflates to 4613734400 bytes"},
+		{"5 GB in one entry", raw(tb, many(1, 5<<30, make([]byte, 26<<20))...), "e0: inflates to 5368709120 bytes"},
 		{"a million entries", million(0xfffe), "65534 entries, at most 2000"},
 		{"a million entries that say they are two", million(2), "directory has 50000000 bytes"},
 	}
@@ -162,6 +164,7 @@ func hostileSizes(tb testing.TB) []hostile {
 func hostileArchives(tb testing.TB) []hostile {
 	whole := build(tb, slicedtest.Demo())
 	small := pack(tb, part{infoName, plates})
+	nothing := make([]byte, 100)
 	return []hostile{
 		{"2,001 entries", raw(tb, many(2001, 0, nil)...), "2001 entries, at most 2000"},
 		{"a nested archive alone", raw(tb, stored("inner.3mf", string(whole))), "not a 3MF file"},
@@ -184,11 +187,11 @@ func hostileArchives(tb testing.TB) []hostile {
 		{"a directory that is longer than it is", patch(small, endMark, 12, 0xf0, 0xff), "lies outside of the file"},
 		{"a directory of something else", patch(small, endMark, 16, 0, 0, 0, 0), "not a valid zip file"},
 		{"fewer entries than it says", patch(small, endMark, 10, 7), "the archive's directory"},
-		{"zip64: 2^60 entries", long(1<<60, 64, 0, 0), "entries, at most 2000"},
-		{"zip64: a directory of 2^60 bytes", long(3, 1<<60, 0, 0), "directory has 1152921504606846976 bytes"},
-		{"zip64: a directory at 2^63", long(3, 64, 1<<63, 0), "lies outside of the file"},
-		{"zip64: an end record at 2^63", long(3, 64, 0, 1<<63), "lies outside of the file"},
-		{"zip64: no end record", long(3, 64, 0, 8), "no end record (zip64)"},
+		{"zip64: 2^60 entries", long(nothing, 1<<60, 64, 0, 0), "entries, at most 2000"},
+		{"zip64: a directory of 2^60 bytes", long(nothing, 3, 1<<60, 0, 0), "directory has 1152921504606846976 bytes"},
+		{"zip64: a directory at 2^63", long(nothing, 3, 64, 1<<63, 0), "lies outside of the file"},
+		{"zip64: an end record at 2^63", long(nothing, 3, 64, 0, 1<<63), "lies outside of the file"},
+		{"zip64: no end record", long(nothing, 3, 64, 0, 8), "no end record (zip64)"},
 		{"deep XML without an end", raw(tb, stored(infoName, strings.Repeat("<a>", 500_000))), "deeper than 100"},
 		{"a checksum that is wrong", patch(raw(tb, stored(infoName, plates)), `used_g="3.5`, 8, '9'), "checksum"},
 	}
@@ -286,6 +289,15 @@ func TestArchive_StopsInflatingAtTheSum(t *testing.T) {
 	}
 	if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "more than 209715200 bytes") {
 		t.Errorf("%v", err)
+	}
+}
+
+func TestRead3MF_TheLongFormOfArchives(t *testing.T) {
+	b := pack(t, part{infoName, plates})
+	end := bytes.LastIndex(b, []byte(endMark))
+	size, offset := binary.LittleEndian.Uint32(b[end+12:]), binary.LittleEndian.Uint32(b[end+16:])
+	if f := mustRead(t, long(b[:end], 1, uint64(size), uint64(offset), 0), 0); f.Grams != 3.5 {
+		t.Errorf("%+v", f)
 	}
 }
 

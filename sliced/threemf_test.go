@@ -3,6 +3,7 @@ package sliced_test
 import (
 	"archive/zip"
 	"bytes"
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
@@ -229,6 +230,31 @@ func TestRead_TellsTheSortsApart(t *testing.T) {
 	broken := pack(t, part{"Metadata/slice_info.config", plates}, part{"Metadata/plate_2.png", "no picture"})
 	if f, cover, err := sliced.Read(bytes.NewReader(broken), int64(len(broken)), 0); err != nil || f.Grams != 3.5 || cover != nil {
 		t.Errorf("a broken picture: %+v, a cover of %d bytes, %v", f, len(cover), err)
+	}
+}
+
+func TestRead_BadInput(t *testing.T) {
+	broken := failing{errors.New("the disk is broken")}
+	if _, _, err := sliced.Read(broken, 500, 0); !errors.Is(err, broken.err) || fault.Is(err, fault.Invalid) {
+		t.Errorf("a broken disk: %v", err)
+	}
+	whole := build(t, slicedtest.Demo())
+	bad := pack(t, part{"Metadata/slice_info.config", "<config>"})
+	for _, c := range []struct {
+		name  string
+		file  []byte
+		plate int
+		says  string
+	}{
+		{"half an archive", whole[:len(whole)/2], 0, "no directory at its end"},
+		{"a bad part", bad, 0, "unexpected EOF"},
+		{"a plate below zero", whole, -1, "plate -1: expected a number from 1"},
+		{"a picture", picture(t, 8, 8), 0, "not G-code"},
+	} {
+		_, cover, err := sliced.Read(bytes.NewReader(c.file), int64(len(c.file)), c.plate)
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.says) || cover != nil {
+			t.Errorf("%s: %v, a cover of %d bytes; want %q", c.name, err, len(cover), c.says)
+		}
 	}
 }
 
