@@ -20,6 +20,7 @@ func (a *App) openAPI(context.Context) error {
 		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, OAuth: a.oauth, Archives: a.recorder, Journal: a.store, Store: a.store.KV("api"),
 		Settings: a.shownSettings, System: a.system, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
 		Hosts: a.hosts(), PublicURL: a.settings.HTTP.PublicURL, CORSOrigins: a.settings.HTTP.CORSOrigins, QueryKey: a.settings.HTTP.QueryKey,
+		Concurrent: a.settings.HTTP.MaxRequests, Streams: a.settings.HTTP.MaxStreams,
 	}
 	if a.pictures != nil {
 		o.Pictures = a.pictures

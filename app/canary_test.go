@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"log/slog"
 	"net/http"
@@ -199,7 +200,7 @@ func (c *cage) provoke() {
 func (c *cage) slip() {
 	for name, canary := range c.canaries {
 		if !strings.HasPrefix(name, "a wrong password") && name != "a key of no form" && name != "the administrator's password" {
-			c.leak.Warn("a mistake: "+canary, "text", canary)
+			c.leak.Warn("a mistake", "text", canary, "error", errors.New("refused: "+canary))
 		}
 	}
 }

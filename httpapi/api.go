@@ -76,8 +76,9 @@ type Options struct {
 	CORSOrigins []string
 	// QueryKey says from where ?apikey= is taken: "private", "always" or "never".
 	QueryKey string
-	// Concurrent is how many requests are served at once; 0 is 256.
-	Concurrent int
+	// Concurrent is how many requests are served at once; 0 is 256. Streams is
+	// how many streams of events may be open beside them; 0 is 512.
+	Concurrent, Streams int
 }
 
 // api is the state behind the handlers.
@@ -126,6 +127,9 @@ func build(o Options, rows []row) (*api, http.Handler, error) {
 	if o.Concurrent == 0 {
 		o.Concurrent = 256
 	}
+	if o.Streams == 0 {
+		o.Streams = 512
+	}
 	if o.Store == nil {
 		o.Store = &volatile{}
 	}
@@ -133,6 +137,7 @@ func build(o Options, rows []row) (*api, http.Handler, error) {
 		o.Simulated = func(printer.Snapshot) bool { return false }
 	}
 	a := &api{Options: o, began: o.Now()}
+	a.streams.most = o.Streams
 	a.replays = replays{store: o.Store, now: o.Now, log: o.Log}
 	engine := a.engine()
 	a.huma = humagin.New(engine, a.config())

@@ -22,9 +22,8 @@ import (
 const (
 	// streamType is the content type of server-sent events.
 	streamType = "text/event-stream"
-	// streamsEach and streamsMost are how many streams one key and all may have open.
+	// streamsEach is how many streams one key may have open.
 	streamsEach = 8
-	streamsMost = 512
 	// flushTime is how long a client may take to read what was written.
 	flushTime = 10 * time.Second
 	// keepalive is how often a quiet stream says that it is there.
@@ -35,11 +34,12 @@ const (
 	streamBatch = 256
 )
 
-// streams are the open streams, by who opened them. The zero value is ready.
+// streams are the open streams, by who opened them.
 type streams struct {
 	mu   sync.Mutex
 	open map[string]map[*stream]bool
 	n    int
+	most int // of all
 }
 
 // enter counts a stream, unless there are too many.
@@ -48,7 +48,7 @@ func (s *streams) enter(st *stream) error {
 	defer s.mu.Unlock()
 	subject := st.who.Subject()
 	switch {
-	case s.n >= streamsMost:
+	case s.n >= s.most:
 		return problem{status: http.StatusServiceUnavailable, detail: "Too many streams are open.", retryAfter: 10}
 	case len(s.open[subject]) >= streamsEach:
 		return problem{status: http.StatusTooManyRequests, detail: fmt.Sprintf("This key has %d streams open already.", streamsEach), retryAfter: 10, violated: []string{"streams"}}

@@ -29,10 +29,12 @@ type HTTP struct {
 	TLSListen   string   `set:"tls_listen" doc:"The address and port of the REST API over HTTPS, beside listen; off when left out."`
 	Certificate string   `set:"certificate" doc:"The certificate for HTTPS in PEM form, or a file with it; without one, one is made. A changed file is read again."`
 	Key         PEM      `set:"key" doc:"The key of the certificate for HTTPS in PEM form, or a file with it."`
-	PublicURL   string   `set:"public_url" doc:"Where clients reach the API, such as https://printwire.example.org; OAuth needs it."`
+	PublicURL   string   `set:"public_url" doc:"Where clients reach the API, such as https://printwire.example.org; OAuth tells it to programs."`
 	Hosts       []string `set:"hosts" doc:"Further host names under which the API may be called."`
 	CORSOrigins []string `set:"cors_origins" doc:"Origins whose pages may call the API from a browser, such as https://panel.example.org; none when left out."`
 	QueryKey    string   `set:"query_key" doc:"Whether ?apikey= is taken: private (from private addresses), always or never."`
+	MaxRequests int      `set:"max_requests" doc:"How many requests are served at once."`
+	MaxStreams  int      `set:"max_streams" doc:"How many streams of events may be open at once."`
 }
 
 // Keys is what keys of the API may be.
@@ -108,7 +110,7 @@ type Log struct {
 // Default is what holds where nothing is set.
 func Default() Settings {
 	return Settings{
-		HTTP:          HTTP{Listen: ":8000", QueryKey: "private"},
+		HTTP:          HTTP{Listen: ":8000", QueryKey: "private", MaxRequests: 256, MaxStreams: 512},
 		Keys:          Keys{OwnerLimit: 1000},
 		MQTT:          MQTT{Mode: "auto", Listen: ":1883", MaxPacket: 256 << 10},
 		HomeAssistant: HomeAssistant{DiscoveryPrefix: "homeassistant"},

@@ -221,6 +221,8 @@ func TestParse_Refuses(t *testing.T) {
 		{"origins by a pattern", "http: { cors_origins: ['https://a.example', 'https://*.example'] }", "http.cors_origins[1]: must be one origin"},
 		{"the origin of files", "http: { cors_origins: ['null'] }", "http.cors_origins[0]: must be an origin"},
 		{"an origin with a path", "http: { cors_origins: ['https://a.example/'] }", "http.cors_origins[0]: must be an origin without a path"},
+		{"no requests", "http: { max_requests: 0 }", "http.max_requests: must be 1"},
+		{"endless streams", "http: { max_streams: 1000000 }", "http.max_streams: must be 1 to 10000"},
 		{"an owner who may nothing", "keys: { owner_limit: 0 }", "keys.owner_limit: must be 1"},
 		{"an archive without records", "archive: { records: 0 }", "archive.records: must be 1"},
 		{"an archive of the future", "archive: { days: -1 }", "archive.days: must be 0"},

@@ -37,6 +37,8 @@ func (c *checker) http(h HTTP) {
 		c.origin(at, origin, "must be an origin without a path, such as https://panel.example.org")
 	}
 	c.word("http.query_key", h.QueryKey, "private", "always", "never")
+	c.within("http.max_requests", h.MaxRequests, 1, 10_000)
+	c.within("http.max_streams", h.MaxStreams, 1, 10_000)
 }
 
 // origin checks a scheme, a host and maybe a port: nothing else.
@@ -54,17 +56,15 @@ func (c *checker) origin(field, value, expected string) {
 	}
 }
 
-func (c *checker) keys(k Keys) {
-	if k.OwnerLimit < 1 || k.OwnerLimit > 1_000_000 {
-		c.add("keys.owner_limit", "must be 1 to 1000000")
+func (c *checker) within(field string, value, least, most int) {
+	if value < least || value > most {
+		c.add(field, "must be %d to %d", least, most)
 	}
 }
 
+func (c *checker) keys(k Keys) { c.within("keys.owner_limit", k.OwnerLimit, 1, 1_000_000) }
+
 func (c *checker) archive(a Archive) {
-	if a.Records < 1 || a.Records > 1_000_000 {
-		c.add("archive.records", "must be 1 to 1000000")
-	}
-	if a.Days < 0 || a.Days > 36_500 {
-		c.add("archive.days", "must be 0 to 36500")
-	}
+	c.within("archive.records", a.Records, 1, 1_000_000)
+	c.within("archive.days", a.Days, 0, 36_500)
 }

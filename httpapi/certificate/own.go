@@ -42,7 +42,7 @@ func (s *Source) loadOwn() error {
 	names := s.names()
 	if pair != nil && s.holds(pair.Leaf, names) {
 		s.current.Store(pair)
-		s.tell("the certificate is of our own making", pair)
+		s.tell(pair, false)
 		return nil
 	}
 	return s.issue(pair, names)
@@ -127,14 +127,14 @@ func (s *Source) issue(before *tls.Certificate, names []string) error {
 		s.o.Log.Error("the certificate cannot be kept; after a restart it is another", "error", err)
 	}
 	s.current.Store(pair)
-	s.tell("a certificate of our own was made", pair)
+	s.tell(pair, true)
 	return nil
 }
 
 // tell tells what somebody needs who wants to trust the certificate.
-func (s *Source) tell(what string, pair *tls.Certificate) {
+func (s *Source) tell(pair *tls.Certificate, made bool) {
 	sum := sha256.Sum256(pair.Certificate[0])
-	s.o.Log.Info(what, "file", s.o.File, "sha256", hex.EncodeToString(sum[:]),
+	s.o.Log.Info("the certificate is of our own making", "new", made, "file", s.o.File, "sha256", hex.EncodeToString(sum[:]),
 		"names", strings.Join(namesOf(pair.Leaf), " "), "ends", pair.Leaf.NotAfter.UTC().Format(time.DateOnly))
 }
 
