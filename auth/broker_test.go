@@ -152,13 +152,15 @@ func TestAuth_UsersInvalid(t *testing.T) {
 
 func TestAuth_MQTTStorm(t *testing.T) {
 	r := open(t, nil, func(o *auth.Options) { o.Users = []auth.User{{Name: "z2m", Password: "secret"}} })
+	begun := time.Now()
 	must[auth.MQTTGrant](t)(r.MQTT("z2m", "secret", "", far))
+	hash := time.Since(begun) // what one costs here and now
 	t.Run("a login that was right is not hashed again for a while", func(t *testing.T) {
 		begun := time.Now()
 		for range 1000 {
 			must[auth.MQTTGrant](t)(r.MQTT("z2m", "secret", "", far))
 		}
-		if took := time.Since(begun); took > 2*time.Second {
+		if took := time.Since(begun); took > 100*hash {
 			t.Errorf("1,000 logins took %v", took)
 		}
 	})
@@ -170,14 +172,14 @@ func TestAuth_MQTTStorm(t *testing.T) {
 				limited++
 			}
 		}
-		if took := time.Since(begun); limited != 990 || took > 5*time.Second {
+		if took := time.Since(begun); limited != 990 || took > 200*hash {
 			t.Errorf("%d of 1,000 limited in %v", limited, took)
 		}
 		must[auth.MQTTGrant](t)(r.MQTT("z2m", "secret", "", "10.6.6.6:2"))
 	})
 	t.Run("many at once are hashed one by one", func(t *testing.T) {
 		var wg sync.WaitGroup
-		for i := range 6 {
+		for i := range 4 {
 			wg.Go(func() {
 				remote := "10.7.7." + string(rune('0'+i%10)) + ":1"
 				if _, err := r.MQTT("z2m", "wrong", "", remote); auth.ReasonOf(err) != auth.Unknown {
