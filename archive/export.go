@@ -57,7 +57,7 @@ func columns() []column {
 		{"filament_metres", func(r Record) any { return opt(r.Metres()) }},
 		{"energy_kwh", func(r Record) any { return opt(r.Usage.EnergyKWh) }},
 		{"energy_cost", func(r Record) any { return opt(r.Usage.EnergyCost) }},
-		{"filament_cost", func(r Record) any { return opt(r.Usage.FilamentCost) }},
+		{"filament_cost", func(r Record) any { return opt(r.FilamentCost()) }},
 		{"cost", func(r Record) any { return opt(r.Cost()) }},
 		{"currency", func(r Record) any { return text(r.Usage.Currency) }},
 		{"max_nozzle_temperature", func(r Record) any { return opt(r.Max.Nozzle) }},

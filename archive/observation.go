@@ -18,6 +18,9 @@ type observation struct {
 	diameter    printer.Opt[float64]
 	estimate    printer.Opt[int]
 	filament    []fed
+	// planned is the file whose plan was seen, price what filament costs.
+	planned string
+	price   Price
 }
 
 // fed is a tray that fed the job: first and last as it was at its first and last report.
@@ -42,7 +45,9 @@ func (o *observation) add(st printer.State, at time.Time) (news bool) {
 		o.diameter = d
 	}
 	o.guess(st.Job, at)
-	return o.feed(st) || o.max.whole() != highest || o.target != target || o.estimate != estimate
+	planned := o.planned != st.Job.Plan.File
+	o.planned = st.Job.Plan.File
+	return o.feed(st) || planned || o.max.whole() != highest || o.target != target || o.estimate != estimate
 }
 
 // feed notes the tray that feeds the job, and tells whether it is another one.
@@ -135,6 +140,7 @@ func (o observation) on(r Record) Record {
 		r.feed(f.ref, f.first)
 		r.feed(f.ref, f.last)
 	}
+	r.plan(j.Plan, o.price)
 	if j.Over() && running {
 		o.finish(&r)
 	}

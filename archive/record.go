@@ -64,6 +64,8 @@ type Record struct {
 	NozzleDiameter printer.Opt[float64] `json:"nozzle_diameter,omitzero"`
 	// Filament is by tray, in the order of first use.
 	Filament []Filament `json:"filament,omitempty"`
+	// Picture names the picture of the plate; see printer.Plan.
+	Picture string `json:"picture,omitempty"`
 
 	// Usage is what meters and files tell; unknown until Fill.
 	Usage Usage `json:"usage,omitzero"`
@@ -101,6 +103,11 @@ type Filament struct {
 	// Grams and Metres are what the job took from it; unknown until Fill.
 	Grams  printer.Opt[float64] `json:"grams,omitzero"`
 	Metres printer.Opt[float64] `json:"metres,omitzero"`
+	// PlannedGrams and PlannedMetres are for the whole job, as sliced.
+	PlannedGrams  printer.Opt[float64] `json:"planned_grams,omitzero"`
+	PlannedMetres printer.Opt[float64] `json:"planned_metres,omitzero"`
+	// PricePerKg is what it cost when the file was read.
+	PricePerKg printer.Opt[float64] `json:"price_per_kg,omitzero"`
 }
 
 // Usage is what a job took. Each field is unknown until a meter, a file or a
@@ -161,7 +168,7 @@ func (r Record) Title() string {
 
 // Cost is filament and energy together, unknown when both are.
 func (r Record) Cost() printer.Opt[float64] {
-	f, e := r.Usage.FilamentCost, r.Usage.EnergyCost
+	f, e := r.FilamentCost(), r.Usage.EnergyCost
 	if !f.Known && !e.Known {
 		return printer.Opt[float64]{}
 	}

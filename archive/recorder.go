@@ -14,7 +14,9 @@ import (
 // Options are what a recorder may be told beside its store.
 type Options struct {
 	Retention Retention
-	Log       *slog.Logger
+	// Price is what filament costs; nil is what the slicer says.
+	Price Price
+	Log   *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -24,6 +26,7 @@ type Options struct {
 type Recorder struct {
 	store Store
 	keep  Retention
+	price Price
 	log   *slog.Logger
 	now   func() time.Time
 
@@ -43,7 +46,7 @@ func New(store Store) *Recorder { return NewWith(store, Options{}) }
 
 // NewWith is a recorder into a store. It starts nothing.
 func NewWith(store Store, o Options) *Recorder {
-	r := &Recorder{store: store, keep: o.Retention.orDefault(), log: o.Log, now: o.Now}
+	r := &Recorder{store: store, keep: o.Retention.orDefault(), price: o.Price, log: o.Log, now: o.Now}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}

@@ -40,7 +40,7 @@ func (r Record) Summary() Summary {
 	s := Summary{
 		ID: r.ID, PrinterID: r.PrinterID, Created: r.Created, Serial: r.Serial, Printer: r.Printer, Status: r.Status(),
 		Seconds: r.DurationSeconds, PausedSeconds: r.PausedSeconds, Grams: r.Grams(), Metres: r.Metres(),
-		FilamentCost: r.Usage.FilamentCost, EnergyCost: r.Usage.EnergyCost, EnergyKWh: r.Usage.EnergyKWh, Accuracy: r.Accuracy(),
+		FilamentCost: r.FilamentCost(), EnergyCost: r.Usage.EnergyCost, EnergyKWh: r.Usage.EnergyKWh, Accuracy: r.Accuracy(),
 	}
 	materials := r.Materials()
 	s.Materials = strings.Join(materials, ", ")

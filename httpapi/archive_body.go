@@ -84,6 +84,9 @@ type Archive struct {
 
 	FilamentUsed      *float64          `json:"filament_used" doc:"In grams."`
 	FilamentUsedGrams *float64          `json:"filament_used_grams" doc:"The same as filament_used."`
+	FilamentDetails   *string           `json:"filament_details" doc:"The same by material."`
+	PlannedGrams      *float64          `json:"planned_grams" doc:"What the sliced file says for the whole print."`
+	FilamentCost      *float64          `json:"filament_cost"`
 	FilamentMetres    *float64          `json:"filament_used_m"`
 	FilamentType      *string           `json:"filament_type"`
 	FilamentColor     *string           `json:"filament_color"`
@@ -131,6 +134,7 @@ func describeArchive(r archive.Record) Archive {
 		PeakW: known(r.Usage.PeakWatts), AvgW: known(r.Usage.AverageWatts),
 		Quantity: r.Edits.Quantity.Or(1), IsFavorite: r.Edits.Favorite, Tags: append([]string{}, r.Edits.Tags...), Notes: known(r.Edits.Notes), Revision: r.Revision,
 	}
+	a.FilamentDetails, a.PlannedGrams, a.FilamentCost = text(r.FilamentDetails()), known(r.Usage.PlannedGrams), known(r.FilamentCost())
 	if kwh := r.Usage.EnergyKWh; kwh.Known {
 		wh := math.Round(kwh.Value * 1000)
 		a.EnergyWh = &wh
@@ -139,7 +143,7 @@ func describeArchive(r archive.Record) Archive {
 	for _, f := range r.Filament {
 		a.Filaments = append(a.Filaments, ArchiveFilament{
 			Tray: f.Tray, AMSID: f.Unit, Slot: f.Slot, Type: text(f.Material), Brand: text(f.Brand), FilamentID: text(f.FilamentID),
-			Color: text(f.Color), Grams: known(f.Grams), Metres: known(f.Metres),
+			Color: text(f.Color), Grams: tenths(r.Used(f)), Metres: known(f.Metres),
 		})
 		if f.Color != "" {
 			colors = append(colors, "#"+f.Color[:min(6, len(f.Color))])

@@ -1,0 +1,96 @@
+package archive_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/printwire/printwire/archive"
+	"github.com/printwire/printwire/printer"
+)
+
+// sliced is a plan of 15.2 g in two materials, one of them from no known tray.
+func sliced() printer.Plan {
+	return printer.Plan{
+		File: "/cache/Bracket.3mf", Picture: "abc", Grams: printer.Some(15.2), Metres: printer.Some(5.0), Seconds: printer.Some(5400),
+		Filaments: []printer.PlanFilament{
+			{Slot: 1, Material: "PLA", FilamentID: "GFA00", Color: "00AE42FF", Grams: printer.Some(11.0), PricePerKg: printer.Some(25.0), Tray: printer.Some(printer.TrayRef{Unit: 0, Slot: 2})},
+			{Slot: 2, Material: "PETG", FilamentID: "GFG00", Grams: printer.Some(4.2), PricePerKg: printer.Some(20.0)},
+		},
+	}
+}
+
+func TestSampler_TakesThePlanIntoTheRecord(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		result  printer.Result
+		options archive.Options
+		grams   float64
+		details string
+		cost    float64
+	}{
+		{"complete", printer.Success, archive.Options{}, 15.2, "PLA: 11.0g | PETG: 4.2g", 0.36},
+		{"failed half way", printer.Failure, archive.Options{}, 7.6, "PLA: 5.5g | PETG: 2.1g", 0.18},
+		{"at prices that were set", printer.Success, archive.Options{Price: func(id, material string) printer.Opt[float64] {
+			if material == "PETG" {
+				return printer.Some(100.0)
+			}
+			return printer.Opt[float64]{}
+		}}, 15.2, "PLA: 11.0g | PETG: 4.2g", 0.7},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := planRecord(t, c.options, c.result)
+			if got := r.Grams(); got != printer.Some(c.grams) {
+				t.Errorf("grams %v, want %v", got, c.grams)
+			}
+			if got := r.FilamentDetails(); got != c.details {
+				t.Errorf("details %q, want %q", got, c.details)
+			}
+			if got := r.FilamentCost(); got != printer.Some(c.cost) {
+				t.Errorf("cost %v, want %v", got, c.cost)
+			}
+			if r.EstimateSeconds != printer.Some(5400) || r.Picture != "abc" || len(r.Filament) != 2 {
+				t.Fatalf("record %+v", r)
+			}
+			if f := r.Filament[0]; f.Tray != "ams_0_tray_3" || f.Color != "00AE42FF" || f.PlannedGrams != printer.Some(11.0) {
+				t.Errorf("first filament %+v", f)
+			}
+			if f := r.Filament[1]; f.Tray != "filament_2" || f.Material != "PETG" {
+				t.Errorf("second filament %+v", f)
+			}
+		})
+	}
+}
+
+// planRecord is the record of a job with that plan, which is known 20 s after
+// the start and ends at 50 %, with a restart of the bridge in between.
+func planRecord(t *testing.T, o archive.Options, result printer.Result) archive.Record {
+	t.Helper()
+	r := archive.NewWith(newShelf(), o)
+	if err := r.Apply(t.Context(), story(`print_started J1 {"job_name":"cube"}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	with := func(st *printer.State) {
+		st.ActiveTray = printer.Opt[printer.TrayRef]{}
+		st.Job.Plan = sliced()
+	}
+	sampler := r.Sampler()
+	for second := range 80 {
+		change := with
+		if second < 20 {
+			change = func(st *printer.State) { st.ActiveTray = printer.Opt[printer.TrayRef]{} }
+		}
+		sampler.Apply(t.Context(), picture(second, "J1", change))
+	}
+	if rec, err := r.Job(t.Context(), "J1"); err != nil || !rec.Usage.PlannedGrams.Known {
+		t.Fatalf("in mid-print the record is %+v (%v)", rec, err)
+	}
+	r.Sampler().Apply(t.Context(), picture(3000, "J1", func(st *printer.State) {
+		with(st)
+		st.Activity, st.Job.Result, st.Job.Progress, st.Job.EndedAt = printer.Finished, result, printer.Some(50), start.Add(50*time.Minute)
+	}))
+	rec, err := r.Job(t.Context(), "J1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rec
+}
