@@ -78,6 +78,39 @@ func TestPrepare_AnnouncementsAreRecordedBeforeTheyAreMade(t *testing.T) {
 	}
 }
 
+func TestRun_AnnouncementsOfManyPrintersAreSpread(t *testing.T) {
+	const printers = 50
+	now := epoch()
+	snaps := fleet(printers, a1)
+	b := newBed(t, func(o *discovery.Options) { o.Now = func() time.Time { return now } }, snaps...)
+	now = now.Add(time.Minute)
+	for _, snap := range snaps {
+		b.apply(snap, func(s *printer.Snapshot) { s.State.Firmware = "01.99.00.00" })
+	}
+	now = now.Add(10 * time.Second)
+	var each []int
+	for range 10 {
+		seen := len(b.bus.Published())
+		b.Look(now)
+		n := 0
+		for topic := range b.since(seen) {
+			if mqtt.Match("homeassistant/device/+/config", topic) {
+				n++
+			}
+		}
+		each = append(each, n)
+	}
+	sum := 0
+	for _, n := range each {
+		if sum += n; n > 16 {
+			t.Errorf("announcements of each look: %v, want at most 16", each)
+		}
+	}
+	if sum != printers {
+		t.Errorf("announcements of each look: %v, want %d in all", each, printers)
+	}
+}
+
 // pieces is a Bus that publishes several messages in one piece.
 type pieces struct {
 	*mqtttest.Fake

@@ -12,6 +12,7 @@ import (
 
 func TestRetained_long_values_are_held_packed_and_come_whole(t *testing.T) {
 	r := start(t, nil)
+	r.retained.packer.plain.Store(packMost) // as with many printers
 	long := strings.Repeat(`{"platform":"sensor","state_topic":"printwire/00M00L000000000/value"},`, 500)
 	var noise []byte // as images are
 	for i := range 1000 {

@@ -110,6 +110,9 @@ func (r *retained) own(topic string, payload []byte) (changed bool) {
 		return false
 	}
 	r.replace(topic, next)
+	if old.by == nil {
+		r.packer.released(old)
+	}
 	return !old.is(payload) || old.expired(r.now().Unix())
 }
 
