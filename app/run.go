@@ -45,7 +45,6 @@ func (a *App) Run(ctx context.Context, ready func(Ready)) error {
 		a.log.Error("not everything ended in time", "error", err)
 	}
 	a.closeFiles()
-	a.closeFiles()
 	if err := a.closeStore(context.WithoutCancel(ctx)); err != nil {
 		a.log.Error("the database did not close well; what was committed is safe", "error", err)
 	}
