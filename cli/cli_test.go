@@ -27,6 +27,7 @@ func TestMain_HelpAndVersion(t *testing.T) {
 		{"help about a command", "help keys create", "Usage: printwire keys create"},
 		{"the version by flag", "--version", "printwire 1.2.3\n"},
 		{"the version by command", "version", "printwire 1.2.3\n"},
+		{"the version for programs", "version --json", `"version": "1.2.3"`},
 		{"the data folder's default", "printers list --help", "PRINTWIRE_DATA"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -126,10 +126,14 @@ func (u *usageError) Error() string { return u.err.Error() }
 func (u *usageError) Unwrap() error { return u.err }
 
 // versionCmd prints the version.
-type versionCmd struct{}
+type versionCmd struct {
+	JSON bool `help:"Answer in JSON." name:"json"`
+}
 
 // Run prints the version.
-func (versionCmd) Run(env Env) error {
-	_, err := fmt.Fprintln(env.Stdout, "printwire", env.Version)
-	return err
+func (c versionCmd) Run(env Env) error {
+	return dataFlag{JSON: c.JSON}.show(env, map[string]string{"version": env.Version}, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, "printwire", env.Version)
+		return err
+	})
 }
