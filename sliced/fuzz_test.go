@@ -70,8 +70,8 @@ func FuzzRead3MF(f *testing.F) {
 		f.Add([]byte(nil), 0, []byte(h), []byte(`{"bed_type":null}`), []byte(`null`), []byte("; filament used [g] = ,;,\n"))
 	}
 	f.Fuzz(func(t *testing.T, whole []byte, plate int, info, plateJSON, settings, code []byte) {
-		packed := pack(t, part{infoName, string(info)}, part{"Metadata/plate_1.json", string(plateJSON)},
-			part{"Metadata/project_settings.config", string(settings)}, part{"Metadata/plate_1.gcode", string(code)})
+		packed := raw(t, stored(infoName, string(info)), stored("Metadata/plate_1.json", string(plateJSON)),
+			stored("Metadata/project_settings.config", string(settings)), stored("Metadata/plate_1.gcode", string(code)))
 		for _, b := range [][]byte{whole, packed} {
 			a, err := sliced.Open(bytes.NewReader(b), int64(len(b)))
 			checkFault(t, err)
