@@ -19,6 +19,13 @@ const (
 	bucketArchive   bucket = "archive"
 	bucketSummaries bucket = "summaries"
 	bucketSamples   bucket = "samples"
+
+	bucketEndpoints  bucket = "webhook_endpoints"
+	bucketHealth     bucket = "webhook_health"
+	bucketDeliveries bucket = "webhook_deliveries"
+	bucketTurns      bucket = "webhook_turns"
+	bucketDue        bucket = "webhook_due"
+	bucketEnded      bucket = "webhook_ended"
 )
 
 // bucketRow is one row of the table of buckets.
@@ -44,6 +51,12 @@ func buckets() []bucketRow {
 		{bucketArchive, 1, "record number → record of a job"},
 		{bucketSummaries, 1, "record number → the record's summary, packed"},
 		{bucketSamples, 1, "record number and part → samples of the job, packed"},
+		{bucketEndpoints, 1, "webhook endpoint → what it wants, with its secrets"},
+		{bucketHealth, 1, "webhook endpoint → how it has fared"},
+		{bucketDeliveries, 1, "webhook endpoint, sequence number and part → delivery"},
+		{bucketTurns, 1, "webhook endpoint and sequence number → delivery that waits for its turn"},
+		{bucketDue, 1, "webhook endpoint and time → delivery that waits for that time"},
+		{bucketEnded, 1, "webhook endpoint and time → delivery that ended then"},
 		{bucketValues, 0, "other parts' own buckets of keys and values"},
 	}
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Endpoint is one receiver and what it wants. Its JSON shows no secret; a
-// store keeps Reveal's.
+// store keeps what Reveal gives.
 type Endpoint struct {
 	// ID is [a-z0-9_]{1,40} and belongs to the endpoint for ever.
 	ID   string `json:"id"`
@@ -66,8 +66,10 @@ type Endpoint struct {
 	// switched it off; Disabled says when, by whom and why.
 	Enabled  bool      `json:"enabled"`
 	Disabled Disabling `json:"disabled,omitzero"`
-	Created  time.Time `json:"created_at,omitzero"`
-	Updated  time.Time `json:"updated_at,omitzero"`
+	// BacklogFrom: what was queued before is not sent any more.
+	BacklogFrom time.Time `json:"backlog_from,omitzero"`
+	Created     time.Time `json:"created_at,omitzero"`
+	Updated     time.Time `json:"updated_at,omitzero"`
 }
 
 // Disabling says how an endpoint came to be off. ByRule keeps its backlog.

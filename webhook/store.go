@@ -67,8 +67,9 @@ type Step struct {
 // Query says which deliveries are wanted.
 type Query struct {
 	Limit int
-	// Before, if not 0, is the number that the list goes on after.
+	// Before, if not 0, and Part are of the delivery that the list goes on after.
 	Before uint64
+	Part   Part
 	// Ended leaves out what is under way; Since what was created earlier.
 	Ended bool
 	Since time.Time

@@ -1,0 +1,251 @@
+package webhook
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/journal"
+	"github.com/printwire/printwire/printer"
+)
+
+// Problems are all that is wrong with an endpoint, one for each field.
+type Problems []*fault.Error
+
+// Error is all of them in one line.
+func (p Problems) Error() string {
+	lines := make([]string, len(p))
+	for i, e := range p {
+		lines[i] = e.Error()
+	}
+	return strings.Join(lines, "; ")
+}
+
+// Unwrap gives each, so that the kind is known.
+func (p Problems) Unwrap() []error {
+	list := make([]error, len(p))
+	for i, e := range p {
+		list[i] = e
+	}
+	return list
+}
+
+func (p *Problems) add(field, format string, args ...any) {
+	*p = append(*p, fault.New(fault.Invalid, format, args...).At(field))
+}
+
+func (p *Problems) take(field string, err error) {
+	if err == nil {
+		return
+	}
+	if e, ok := fieldOf(err, field).(*fault.Error); ok { //nolint:errorlint // fieldOf makes it one.
+		*p = append(*p, e)
+		return
+	}
+	p.add(field, "%v", err)
+}
+
+// Targets.
+const (
+	urlTarget = "url"
+	busTarget = "home_assistant"
+)
+
+var idPattern = regexp.MustCompile(`^[a-z0-9_]{1,40}$`)
+var headerName = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,64}$`)
+
+// The most of each list that an endpoint may have.
+const (
+	maxHeaders   = 32
+	maxVariables = 32
+	maxList      = 100
+	maxText      = 4096
+)
+
+// withDefaults fills in what was left out.
+func (e Endpoint) withDefaults() Endpoint {
+	for _, d := range []struct {
+		to    *string
+		usual string
+	}{{&e.Target, urlTarget}, {&e.Format, "standard"}, {&e.Ordered, "lenient"}, {&e.Signature, HMAC}, {&e.Milestones.Jumps, "all"}} {
+		if *d.to == "" {
+			*d.to = d.usual
+		}
+	}
+	return e
+}
+
+// check is all that is wrong with the endpoint; nil when it can be used. It
+// renders every event once, so that a template that fails is not saved.
+func (e Endpoint) check(p Policy, bus bool, own *time.Location) error {
+	var all Problems
+	if !idPattern.MatchString(e.ID) {
+		all.add("id", "must be 1 to 40 of a–z, 0–9 and _")
+	}
+	if name := strings.TrimSpace(e.Name); name == "" || utf8.RuneCountInString(name) > 64 || strings.ContainsFunc(name, unicode.IsControl) {
+		all.add("name", "must have 1 to 64 characters")
+	}
+	e.checkTarget(&all, p, bus)
+	e.checkFilters(&all)
+	e.checkHours(&all)
+	if _, err := parseSecret(e.Signature, e.Secret); err != nil {
+		all.take("secret", err)
+	}
+	if e.HubSignature && e.Signature != HMAC {
+		all.add("hub_signature", "needs the signature %q", HMAC)
+	}
+	e.checkFormat(&all, own)
+	if len(all) > 0 {
+		return all
+	}
+	return nil
+}
+
+func (e Endpoint) checkTarget(all *Problems, p Policy, bus bool) {
+	switch {
+	case e.Target == busTarget && !bus:
+		all.add("target", "%q works only in a Home Assistant app", busTarget)
+	case e.Target == busTarget && e.URL != "":
+		all.add("url", "must be empty with the target %q", busTarget)
+	case e.Target == urlTarget:
+		all.take("url", p.checkURL(e.URL.Reveal()))
+	}
+	if len(e.Headers) > maxHeaders {
+		all.add("headers", "must be at most %d", maxHeaders)
+	}
+	for name, value := range e.Headers {
+		field := "headers." + name
+		switch {
+		case !headerName.MatchString(name):
+			all.add("headers", "%.64q is no name of a header", name)
+		case slices.Contains(reservedHeaders(), http.CanonicalHeaderKey(name)) || strings.HasPrefix(strings.ToLower(name), "webhook-"):
+			all.add(field, "is set by the sender")
+		case len(value) > maxText || strings.ContainsFunc(value.Reveal(), unicode.IsControl):
+			all.add(field, "must be one line of at most %d bytes", maxText)
+		}
+	}
+	if pin, err := hex.DecodeString(e.Certificate); e.Certificate != "" && (err != nil || len(pin) != 32) {
+		all.add("certificate", "must be the SHA-256 of a certificate, 64 hex digits")
+	}
+}
+
+// reservedHeaders are those that the sender or the connection sets.
+func reservedHeaders() []string {
+	return []string{
+		"Connection", "Content-Length", "Content-Type", "Host", "Keep-Alive", "Proxy-Authorization", "Proxy-Connection", "Te", "Trailer",
+		"Transfer-Encoding", "Upgrade", "X-Hub-Signature-256",
+	}
+}
+
+func (e Endpoint) checkFilters(all *Problems) {
+	known := map[string]bool{"*": true}
+	for _, row := range journal.Events() {
+		known[row.Name] = true
+	}
+	names := func(field string, list []string) {
+		for i, name := range list {
+			if !known[name] {
+				all.add(fmt.Sprintf("%s.%d", field, i), "there is no event %.64q", name)
+			}
+		}
+	}
+	names("events", e.Events)
+	names("always", e.Always)
+	if len(e.Printers) > maxList || slices.ContainsFunc(e.Printers, func(id int) bool { return id < 1 || id > 999_999 }) {
+		all.add("printers", "must be at most %d ids of printers", maxList)
+	}
+	for i, r := range e.Results {
+		if !slices.Contains([]printer.Result{printer.Success, printer.Failure, printer.Interrupted}, r) {
+			all.add(fmt.Sprintf("results.%d", i), "must be success, failed or stopped")
+		}
+	}
+	m := e.Milestones
+	between := func(field string, list []int, low, high int) {
+		if len(list) > maxList || slices.ContainsFunc(list, func(n int) bool { return n < low || n > high }) {
+			all.add(field, "must be at most %d numbers from %d to %d", maxList, low, high)
+		}
+	}
+	between("milestones.percent", m.Percent, 1, 100)
+	between("milestones.minutes_left", m.MinutesLeft, 1, 10_000)
+	between("milestones.every_layers", []int{m.EveryLayers}, 0, 100_000)
+	between("milestones.minimum_minutes", []int{m.MinimumMinutes}, 0, 100_000)
+	between("minimum_minutes", []int{e.MinimumMinutes}, 0, 100_000)
+	oneOf(all, "milestones.jumps", m.Jumps, "all", "highest")
+	oneOf(all, "target", e.Target, urlTarget, busTarget)
+	oneOf(all, "ordered", e.Ordered, "lenient", "strict")
+	oneOf(all, "signature", e.Signature, HMAC, Ed25519)
+}
+
+func oneOf(all *Problems, field, value string, words ...string) {
+	if !slices.Contains(words, value) {
+		all.add(field, "must be one of %s", strings.Join(words, ", "))
+	}
+}
+
+func (e Endpoint) checkHours(all *Problems) {
+	if e.TimeZone != "" {
+		if _, err := time.LoadLocation(e.TimeZone); err != nil || e.TimeZone == "Local" {
+			all.add("time_zone", "must be a time zone such as Europe/Berlin")
+		}
+	}
+	oneOf(all, "quiet_hours.mode", e.Quiet.Mode, "", "hold", "drop")
+	oneOf(all, "digest.mode", e.Digest.Mode, "", "immediate", "digest", "both")
+	if e.Quiet.Mode != "" {
+		_, err1 := clockTime(e.Quiet.From)
+		_, err2 := clockTime(e.Quiet.To)
+		all.take("quiet_hours.from", err1)
+		all.take("quiet_hours.to", err2)
+		if err1 == nil && err2 == nil && e.Quiet.From == e.Quiet.To {
+			all.add("quiet_hours.to", "must not be the same as from")
+		}
+	}
+	if e.Digest.Mode == "digest" || e.Digest.Mode == "both" {
+		_, err := clockTime(e.Digest.At)
+		all.take("digest.at", err)
+	}
+}
+
+func (e Endpoint) checkFormat(all *Problems, own *time.Location) {
+	f, ok := formatOf(e.Format)
+	if !ok {
+		all.add("format", "there is no format %.64q", e.Format)
+		return
+	}
+	if len(e.Variables) > maxVariables {
+		all.add("variables", "must be at most %d", maxVariables)
+	}
+	for name, value := range e.Variables {
+		if !idPattern.MatchString(name) || len(value) > maxText {
+			all.add("variables", "must have names of a–z, 0–9 and _, and at most %d bytes each", maxText)
+		}
+	}
+	missing := false
+	for _, name := range f.Variables {
+		if e.Variables[name] == "" {
+			missing = true
+			all.add("variables."+name, "is needed by the format %s", f.Name)
+		}
+	}
+	if e.Format != "custom" || missing || len(*all) > 0 {
+		return
+	}
+	for name := range e.Template.Headers {
+		if !headerName.MatchString(name) || slices.Contains(reservedHeaders(), http.CanonicalHeaderKey(name)) || strings.HasPrefix(strings.ToLower(name), "webhook-") {
+			all.add("template.headers", "%.64q cannot be set", name)
+			return
+		}
+	}
+	for _, d := range samples(e) {
+		if _, err := e.render(d, own); err != nil {
+			all.take("template.body", err)
+			return
+		}
+	}
+}

@@ -1,0 +1,163 @@
+package webhook
+
+import (
+	"slices"
+	"time"
+
+	"github.com/printwire/printwire/printer"
+)
+
+// DefaultEvents are those that an endpoint without a list gets.
+func DefaultEvents() []string {
+	return []string{"print_started", "print_progress", "print_complete", "print_failed", "print_stopped", "printer_offline", "printer_error"}
+}
+
+// How long deliveries are worth sending, and when progress is no news.
+const (
+	lifetime         = 72 * time.Hour
+	progressLifetime = 15 * time.Minute
+	staleAfter       = 2 * time.Minute
+)
+
+// Wants tells whether the endpoint asks for an event. It is pure: the same
+// event has the same answer after a restart.
+func (e Endpoint) Wants(ev Event) bool { return e.wants(viewOf(ev)) }
+
+func (e Endpoint) wants(v view) bool {
+	entry, d := v.Entry, v.detail
+	events := e.Events
+	if len(events) == 0 {
+		events = DefaultEvents()
+	}
+	switch {
+	case !slices.Contains(events, entry.Name) && !slices.Contains(events, "*"):
+		return false
+	case entry.Time.Before(e.Created.Truncate(time.Second)):
+		return false // It happened before anyone asked.
+	case entry.PrinterID != 0 && len(e.Printers) > 0 && !slices.Contains(e.Printers, entry.PrinterID):
+		return false
+	case d.Result != "" && len(e.Results) > 0 && !slices.Contains(e.Results, d.Result):
+		return false
+	case v.aboutJob() && v.shorter(e.MinimumMinutes):
+		return false
+	case entry.Name == "print_progress":
+		return !v.shorter(e.Milestones.MinimumMinutes) && e.Milestones.want(d)
+	}
+	return true
+}
+
+// shorter: the job is known to be shorter than some minutes.
+func (v view) shorter(minutes int) bool {
+	length, known := v.length()
+	return known && length < time.Duration(minutes)*time.Minute
+}
+
+// length is how long the whole job takes, as far as is known: the slicer's
+// estimate, or what has passed and what is left. A job that was cut off counts
+// with what it would have taken.
+func (v view) length() (time.Duration, bool) {
+	d := v.detail
+	switch {
+	case d.EstimateSeconds != nil:
+		return time.Duration(*d.EstimateSeconds) * time.Second, true
+	case d.DurationSeconds != nil && d.Result == printer.Success:
+		return time.Duration(*d.DurationSeconds) * time.Second, true
+	case d.DurationSeconds != nil && d.Progress != nil && *d.Progress > 0:
+		return time.Duration(*d.DurationSeconds) * time.Second * 100 / time.Duration(*d.Progress), true
+	case d.Result == "" && d.StartedAt != nil && d.RemainingSeconds != nil:
+		return v.Entry.Time.Sub(*d.StartedAt) + time.Duration(*d.RemainingSeconds)*time.Second, true
+	}
+	return 0, false
+}
+
+// percents are the list, or the default where there is none.
+func (m Milestones) percents() []int {
+	if m.Percent == nil {
+		return printer.DefaultMarks().Percent
+	}
+	return m.Percent
+}
+
+// want tells whether a milestone is on the list. Of several that one report
+// crossed, "highest" wants only that which no other of the list lies beyond;
+// that needs no memory, because the event says how far the job is.
+func (m Milestones) want(d printer.Detail) bool {
+	if d.Milestone == nil {
+		return true
+	}
+	mark := *d.Milestone
+	beyond := func(list []int, crossed func(other int) bool) bool {
+		return m.Jumps == "highest" && slices.ContainsFunc(list, crossed)
+	}
+	switch d.MilestoneKind {
+	case "percent":
+		list := m.percents()
+		return slices.Contains(list, mark) &&
+			(d.Progress == nil || !beyond(list, func(o int) bool { return mark < o && o <= *d.Progress }))
+	case "layer":
+		return m.EveryLayers > 0 && mark%m.EveryLayers == 0 &&
+			(d.Layer == nil || !beyond([]int{mark + m.EveryLayers}, func(o int) bool { return o <= *d.Layer }))
+	case "minutes_left":
+		return slices.Contains(m.MinutesLeft, mark) &&
+			(d.RemainingSeconds == nil || !beyond(m.MinutesLeft, func(o int) bool { return o < mark && *d.RemainingSeconds <= o*60 }))
+	}
+	return false
+}
+
+// plan is what an event becomes for the endpoint at a time: nothing, one
+// delivery, an item of the digest, or both.
+func (e Endpoint) plan(v view, now time.Time, own *time.Location) []Delivery {
+	if !e.Enabled && !e.Disabled.ByRule || !e.wants(v) {
+		return nil
+	}
+	d := Delivery{
+		Key: Key{e.ID, v.Entry.Seq, Alone}, State: Waiting, Entry: v.Entry, Facts: v.Facts,
+		Group: v.group(), Created: now, Due: now, Expires: now.Add(lifetime),
+	}
+	if d.Group != "" {
+		d.Expires = now.Add(progressLifetime)
+	}
+	if slices.Contains(e.Always, v.Entry.Name) {
+		return []Delivery{d}
+	}
+	var list []Delivery
+	if e.Digest.Mode == "digest" || e.Digest.Mode == "both" {
+		item := d
+		item.Part, item.Apart, item.Group = Item, true, ""
+		item.Due = e.Digest.next(now, e.zone(own))
+		item.Expires = item.Due.Add(lifetime)
+		list = append(list, item)
+	}
+	if e.Digest.Mode == "digest" {
+		return list
+	}
+	if until, quiet := e.quiet(now, own); quiet {
+		if e.Quiet.Mode == "drop" {
+			return list
+		}
+		d.hold(until)
+	}
+	return append(list, d)
+}
+
+// quiet is when the quiet hours around a time end, false when there are none then.
+func (e Endpoint) quiet(now time.Time, own *time.Location) (time.Time, bool) {
+	if e.Quiet.Mode == "" {
+		return time.Time{}, false
+	}
+	return e.Quiet.ends(now, e.zone(own))
+}
+
+// hold keeps a delivery back until a time, without holding up others.
+func (d *Delivery) hold(until time.Time) {
+	d.Expires = d.Expires.Add(until.Sub(d.Due))
+	d.Due, d.Apart = until, true
+}
+
+// group: a later milestone of the same kind and job makes an earlier one stale.
+func (v view) group() string {
+	if v.Entry.Name != "print_progress" {
+		return ""
+	}
+	return v.Entry.Job + "/" + v.detail.MilestoneKind
+}

@@ -1,0 +1,72 @@
+package webhook
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/printwire/printwire/fault"
+)
+
+// clockTime is a time of day in minutes.
+func clockTime(text string) (int, error) {
+	var h, m int
+	if n, err := fmt.Sscanf(text, "%2d:%2d", &h, &m); n != 2 || err != nil || text != fmt.Sprintf("%02d:%02d", h, m) || h > 23 || m > 59 || h < 0 || m < 0 {
+		return 0, fault.New(fault.Invalid, "must be a time such as 22:30")
+	}
+	return h*60 + m, nil
+}
+
+// on is a time of day on a day, in its zone. In the hour that a change to
+// summer time leaves out, it is the moment after it.
+func on(day time.Time, minutes int) time.Time {
+	y, m, d := day.Date()
+	return time.Date(y, m, d, minutes/60, minutes%60, 0, 0, day.Location())
+}
+
+// ends is when the quiet hours around a time end; false when there are none then.
+func (q Quiet) ends(at time.Time, zone *time.Location) (time.Time, bool) {
+	if q.Mode == "" {
+		return time.Time{}, false
+	}
+	from, err1 := clockTime(q.From)
+	to, err2 := clockTime(q.To)
+	if err1 != nil || err2 != nil {
+		return time.Time{}, false
+	}
+	at = at.In(zone)
+	for _, day := range []time.Time{at.AddDate(0, 0, -1), at} {
+		start, end := on(day, from), on(day, to)
+		if to <= from {
+			end = on(day.AddDate(0, 0, 1), to)
+		}
+		if !at.Before(start) && at.Before(end) {
+			return end, true
+		}
+	}
+	return time.Time{}, false
+}
+
+// next is the first time of the digest after a time.
+func (d Digest) next(at time.Time, zone *time.Location) time.Time {
+	minutes, err := clockTime(d.At)
+	if err != nil {
+		return at
+	}
+	at = at.In(zone)
+	for day := range 3 {
+		if t := on(at.AddDate(0, 0, day), minutes); t.After(at) {
+			return t
+		}
+	}
+	return at.Add(24 * time.Hour)
+}
+
+// zone is where the endpoint's hours are.
+func (e Endpoint) zone(own *time.Location) *time.Location {
+	if e.TimeZone != "" {
+		if z, err := time.LoadLocation(e.TimeZone); err == nil {
+			return z
+		}
+	}
+	return own
+}

@@ -1,0 +1,349 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"mime"
+	"strings"
+	"text/template"
+	"text/template/parse"
+	"time"
+	"unicode/utf8"
+
+	"github.com/printwire/printwire/fault"
+)
+
+// What a template may take.
+const (
+	maxTemplate = 64 << 10
+	maxOutput   = 64 << 10
+	maxLoops    = 2
+	maxTime     = 250 * time.Millisecond
+	maxHeader   = 1 << 10
+)
+
+var errTime = fault.New(fault.Invalid, "the template takes more than %s", maxTime)
+var errOutput = fault.New(fault.Invalid, "the template makes more than %d bytes", maxOutput)
+
+// budget is what is left to a template: it writes through it, and each of its
+// functions asks it first, so that nothing in a template runs without end.
+type budget struct {
+	bytes.Buffer
+	now   func() time.Time
+	until time.Time
+	made  int
+}
+
+// Write takes what fits.
+func (b *budget) Write(p []byte) (int, error) {
+	if err := b.spend(len(p)); err != nil {
+		return 0, err
+	}
+	return b.Buffer.Write(p)
+}
+
+func (b *budget) spend(n int) error {
+	b.made += n
+	switch {
+	case b.made > 4*maxOutput || b.Len()+n > maxOutput:
+		return errOutput
+	case b.now().After(b.until):
+		return errTime
+	}
+	return nil
+}
+
+// text gives a function's result out, if it can be afforded.
+func (b *budget) text(s string) (string, error) { return s, b.spend(len(s)) }
+
+// functions are all that a template may call. They can be listed without a budget.
+func (b *budget) functions() template.FuncMap {
+	return template.FuncMap{
+		"toJson": func(v any) (string, error) {
+			var out bytes.Buffer
+			enc := json.NewEncoder(&out)
+			enc.SetEscapeHTML(false)
+			if err := enc.Encode(v); err != nil {
+				return "", err
+			}
+			return b.text(strings.TrimSuffix(out.String(), "\n"))
+		},
+		"default": func(other, v any) any {
+			if v == nil || v == "" {
+				return other
+			}
+			return v
+		},
+		"upper":    func(v any) (string, error) { return b.text(strings.ToUpper(plain(v))) },
+		"lower":    func(v any) (string, error) { return b.text(strings.ToLower(plain(v))) },
+		"text":     func(v any) (string, error) { return b.text(plain(v)) },
+		"concat":   b.concat,
+		"truncate": func(n int, v any) (string, error) { return b.text(clip(plain(v), n)) },
+		"replace": func(from, to string, v any) (string, error) {
+			s := plain(v)
+			if from == "" || len(s)+strings.Count(s, from)*len(to) > maxOutput {
+				return "", errOutput
+			}
+			return b.text(strings.ReplaceAll(s, from, to))
+		},
+		"round": func(n int, v any) (string, error) {
+			f, ok := v.(float64)
+			if !ok {
+				return b.text(plain(v))
+			}
+			return b.text(fmt.Sprintf("%.*f", min(max(n, 0), 6), f))
+		},
+		"duration": func(v any) (string, error) {
+			f, ok := v.(float64)
+			if !ok {
+				return b.text(plain(v))
+			}
+			return b.text(span(int(f)))
+		},
+	}
+}
+
+// plain is a value as text; unknown is "".
+func plain(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+func (b *budget) concat(list ...any) (string, error) {
+	var s strings.Builder
+	for _, v := range list {
+		if s.WriteString(plain(v)); s.Len() > maxOutput {
+			return "", errOutput
+		}
+	}
+	return b.text(s.String())
+}
+
+// clip is the first n characters.
+func clip(s string, n int) string {
+	if n < 0 || utf8.RuneCountInString(s) <= n {
+		return s
+	}
+	return string([]rune(s)[:n])
+}
+
+// builtin are the language's own functions that can do no harm.
+func builtin() map[string]bool {
+	return map[string]bool{"and": true, "or": true, "not": true, "eq": true, "ne": true, "lt": true, "le": true, "gt": true, "ge": true, "index": true}
+}
+
+// parsed is a template that holds only what is allowed.
+func (b *budget) parsed(text string) (*template.Template, error) {
+	if len(text) > maxTemplate {
+		return nil, fault.New(fault.Invalid, "must have at most %d bytes, got %d", maxTemplate, len(text))
+	}
+	functions := b.functions()
+	t, err := template.New("template").Option("missingkey=error").Funcs(functions).Parse(text)
+	if err != nil {
+		return nil, fault.New(fault.Invalid, "is no template: %s", short(err))
+	}
+	if len(t.Templates()) > 1 {
+		return nil, fault.New(fault.Invalid, "must not define or call other templates")
+	}
+	if t.Tree == nil || t.Root == nil {
+		return t, nil
+	}
+	if err := (&inspector{functions: functions}).node(t.Root, 0); err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// inspector refuses what could run for long or reach further than the event.
+type inspector struct {
+	functions template.FuncMap
+	// inLoops counts steps by how many loops they are in: not every step can
+	// ask the budget.
+	inLoops [maxLoops + 1]int
+}
+
+// maxInLoop is how many steps a loop may have, by its depth.
+func maxInLoop() [maxLoops + 1]int { return [...]int{maxTemplate, 1000, 100} }
+
+// ofEvent: a field of the event. Anything else may be a number, over which a
+// loop runs that many times.
+func ofEvent(p *parse.PipeNode) bool {
+	if len(p.Cmds) != 1 || len(p.Cmds[0].Args) != 1 {
+		return false
+	}
+	switch arg := p.Cmds[0].Args[0].(type) {
+	case *parse.FieldNode:
+		return true
+	case *parse.VariableNode:
+		return len(arg.Ident) > 1
+	}
+	return false
+}
+
+func (in *inspector) node(n parse.Node, loops int) error {
+	if in.inLoops[loops]++; in.inLoops[loops] > maxInLoop()[loops] {
+		return fault.New(fault.Invalid, "must not have more than %d steps in a loop", maxInLoop()[loops])
+	}
+	switch n := n.(type) {
+	case *parse.ListNode:
+		return in.list(n, loops)
+	case *parse.ActionNode:
+		return in.pipe(n.Pipe, loops)
+	case *parse.IfNode:
+		return in.branch(&n.BranchNode, loops)
+	case *parse.WithNode:
+		return in.branch(&n.BranchNode, loops)
+	case *parse.RangeNode:
+		if loops >= maxLoops {
+			return fault.New(fault.Invalid, "must not nest more than %d loops", maxLoops)
+		}
+		if !ofEvent(n.Pipe) {
+			return fault.New(fault.Invalid, "must loop over a list of the event, such as .data.events")
+		}
+		return in.branch(&n.BranchNode, loops+1)
+	case *parse.TemplateNode:
+		return fault.New(fault.Invalid, "must not define or call other templates")
+	}
+	return nil
+}
+
+func (in *inspector) list(n *parse.ListNode, loops int) error {
+	if n == nil {
+		return nil
+	}
+	for _, child := range n.Nodes {
+		if err := in.node(child, loops); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (in *inspector) branch(n *parse.BranchNode, loops int) error {
+	return errors.Join(in.pipe(n.Pipe, loops), in.list(n.List, loops), in.list(n.ElseList, loops))
+}
+
+func (in *inspector) pipe(p *parse.PipeNode, loops int) error {
+	for _, cmd := range p.Cmds {
+		if in.inLoops[loops] += len(cmd.Args); in.inLoops[loops] > maxInLoop()[loops] {
+			return fault.New(fault.Invalid, "must not have more than %d steps in a loop", maxInLoop()[loops])
+		}
+		for _, arg := range cmd.Args {
+			switch arg := arg.(type) {
+			case *parse.IdentifierNode:
+				if in.functions[arg.Ident] == nil && !builtin()[arg.Ident] {
+					return fault.New(fault.Invalid, "must not use the function %q", arg.Ident)
+				}
+			case *parse.PipeNode:
+				if err := in.pipe(arg, loops); err != nil {
+					return err
+				}
+			case *parse.ChainNode:
+				if inner, ok := arg.Node.(*parse.PipeNode); ok {
+					if err := in.pipe(inner, loops); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// execute writes one template.
+func execute(text string, dot any, now func() time.Time) (string, error) {
+	b := &budget{now: now, until: now().Add(maxTime)}
+	t, err := b.parsed(text)
+	if err != nil {
+		return "", err
+	}
+	if err := t.Execute(b, dot); err != nil {
+		if errors.Is(err, errOutput) || errors.Is(err, errTime) {
+			return "", err
+		}
+		return "", fault.New(fault.Invalid, "cannot be written: %s", short(err))
+	}
+	return b.String(), nil
+}
+
+// short is an error of the template package without the program's words before it.
+func short(err error) string {
+	return clip(strings.TrimPrefix(err.Error(), "template: template:"), 200)
+}
+
+// write makes body and headers. The event is plain data: texts, numbers and
+// lists, nothing with methods.
+func (t Template) write(m message) (rendered, error) {
+	dot, err := m.dot()
+	if err != nil {
+		return rendered{}, err
+	}
+	r := rendered{contentType: t.ContentType, headers: map[string]string{}}
+	if r.contentType == "" {
+		r.contentType = applicationJSON
+	}
+	text, err := execute(t.Body, dot, time.Now)
+	if err != nil {
+		return r, fieldOf(err, "template.body")
+	}
+	r.body = []byte(text)
+	if isJSON(r.contentType) && !json.Valid(r.body) {
+		return r, fault.New(fault.Invalid, "does not make valid JSON; write every text as {{toJson …}}").At("template.body")
+	}
+	for name, source := range t.Headers {
+		value, err := execute(source, dot, time.Now)
+		if err != nil {
+			return r, fieldOf(err, "template.headers."+name)
+		}
+		r.headers[name] = headerText(value)
+	}
+	return r, nil
+}
+
+func fieldOf(err error, field string) error {
+	var e *fault.Error
+	if errors.As(err, &e) {
+		return e.At(field)
+	}
+	return err
+}
+
+func isJSON(contentType string) bool {
+	kind, _, err := mime.ParseMediaType(contentType)
+	return err == nil && (kind == applicationJSON || strings.HasSuffix(kind, "+json"))
+}
+
+// headerText is a text that fits in one header line, whatever a device was named.
+func headerText(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, s)
+	s = strings.TrimSpace(clip(s, maxHeader/4))
+	return mime.BEncoding.Encode("utf-8", s)
+}
+
+// dot is what a template sees: the standard body, with the message in words.
+func (m message) dot() (map[string]any, error) {
+	body, err := m.standard().bytes()
+	if err != nil {
+		return nil, err
+	}
+	dot := map[string]any{}
+	if err := json.Unmarshal(body, &dot); err != nil {
+		return nil, err
+	}
+	title, text := m.sentence()
+	variables := map[string]any{}
+	for k, v := range m.endpoint.Variables {
+		variables[k] = v
+	}
+	dot["title"], dot["message"], dot["variables"] = title, text, variables
+	return dot, nil
+}
