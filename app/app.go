@@ -265,11 +265,15 @@ func (a *App) openPrinters(ctx context.Context) error {
 func (a *App) marks() printer.Marks { return printer.Marks{Percent: a.settings.Milestones} }
 
 func (a *App) openDiscovery(context.Context) error {
+	var pictures discovery.Pictures
+	if a.pictures != nil {
+		pictures = a.pictures
+	}
 	a.discovery = discovery.New(discovery.Options{
 		Bus: a.brokers.bus, Printers: a.bridge, Store: a.store.KV("discovery"),
 		Bridge: discovery.Bridge{Clients: a.clients(), Problem: a.problem, LogLevel: a.logLevel, SetLogLevel: a.setLogLevel, Restart: a.restart},
 		Prefix: a.settings.HomeAssistant.DiscoveryPrefix, InstallID: a.install, Version: a.version,
-		Audience: a.audience(), Stages: stages(), Milestones: a.settings.Milestones, Log: a.log, Now: a.now,
+		Audience: a.audience(), Stages: stages(), Pictures: pictures, Milestones: a.settings.Milestones, Log: a.log, Now: a.now,
 	})
 	a.bridge.AddSink("discovery", a.discovery)
 	return nil

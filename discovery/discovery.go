@@ -60,6 +60,8 @@ type Options struct {
 	URL string
 	// Stages are all words that State.Stage can have. Without any, the stage is plain text.
 	Stages []string
+	// Pictures are those of plates; nil is none.
+	Pictures Pictures
 	// Milestones are the percentages that Home Assistant is told of; nil is 25, 50, 75.
 	Milestones []int
 	// Audience tells whether somebody listens to MQTT now. Events of the time
@@ -106,7 +108,7 @@ type Discovery struct {
 	page bytes.Buffer
 	// batch are the values to publish, of the outlets batched; only within relay.
 	batch   []mqtt.Message
-	batched []*outlet
+	batched []change
 	// kinds are sets of components that devices have, to be shared by those of a model.
 	kinds []map[string]platform
 	pending

@@ -64,6 +64,7 @@ func platformRules() map[string]platformRule {
 		"select":            {words("command_topic state_topic options"), nil},
 		"update":            {words("state_topic latest_version_topic"), words("command_topic payload_install")},
 		"event":             {words("state_topic event_types"), nil},
+		"image":             {words("image_topic"), words("content_type")},
 		"device_automation": {words("automation_type topic type subtype payload"), nil},
 	}
 }
@@ -78,6 +79,7 @@ func classRules() map[string]classRule {
 		"battery":         {words("measurement"), words("%")},
 		"signal_strength": {words("measurement"), words("dB dBm")},
 		"duration":        {words("measurement total total_increasing"), words("d h min s ms µs")},
+		"weight":          {words("measurement total total_increasing"), words("kg g mg oz lb st")},
 		"distance":        {words("measurement total total_increasing"), words("mm cm m km")},
 		"timestamp":       {nil, nil},
 		"enum":            {nil, nil},

@@ -285,7 +285,7 @@ func x1c() printer.Snapshot {
 	st := &s.State
 	st.Serial, st.Model, st.Firmware, st.FirmwareAvailable = "00M00A000000002", "X1C", "01.08.02.00", "01.09.00.00"
 	st.Caps = printer.Capabilities{Nozzles: 1, ChamberSensor: true, Door: true, Lidar: true, ChamberLight: true, PartFan: true, AuxFan: true, ChamberFan: true,
-		HeatbreakFan: true, Changer: true, Speed: true, SkipObjects: true, Camera: "rtsp", NozzleRange: printer.Range{Max: 300}, BedRange: printer.Range{Max: 120}}
+		HeatbreakFan: true, Changer: true, Speed: true, SkipObjects: true, Files: true, Camera: "rtsp", NozzleRange: printer.Range{Max: 300}, BedRange: printer.Range{Max: 120}}
 	st.Chamber.Temperature, st.Door, st.PromptSound = some(41.5), some(false), printer.Opt[bool]{}
 	st.Fans = printer.Fans{Part: some(100), Aux: some(0), Chamber: some(60), Heatbreak: some(100)}
 	st.WorkLight, st.DeveloperMode = some(true), some(true)
@@ -293,6 +293,14 @@ func x1c() printer.Snapshot {
 		{ID: 0, Kind: "AMS", Serial: "00600A000000003", Firmware: "00.00.06.49", HumidityIndex: some(2), Humidity: some(24), Temperature: some(27.3), Trays: trays(4)},
 		{ID: 1, Kind: "AMS 2 Pro", Serial: "19C00A000000004", HumidityIndex: some(4), Humidity: some(41), Temperature: some(31.0), CanDry: true,
 			MaxDryTemperature: 65, Drying: "drying", DryingRemaining: some(7200), DryingTarget: some(55), DryingHours: some(8), DryingFilament: "PLA", Trays: trays(4)},
+	}
+	st.Job.Plan = printer.Plan{
+		File: "/cache/Bracket.3mf", Picture: "abc", Grams: some(15.2), Metres: some(5.047), Seconds: some(5400),
+		Filaments: []printer.PlanFilament{
+			{Slot: 1, Material: "PLA", Color: "00AE42FF", Grams: some(11.0), Tray: some(printer.TrayRef{Unit: 1, Slot: 2})},
+			{Slot: 2, Material: "PETG", Grams: some(4.2), Tray: some(printer.TrayRef{Unit: printer.ExternalUnit})},
+		},
+		Objects: []printer.Object{{ID: 17, Name: "Bracket \"A\""}, {ID: 23, Name: "Clip"}},
 	}
 	st.Faults = []printer.Fault{{Code: "0300_0100_0001_0001", Severity: printer.Serious, Module: "mainboard", Text: "The bed heats too slowly", URL: "https://example.org/f"}}
 	return s

@@ -142,10 +142,20 @@ func (d *Discovery) relay(dev *device, now time.Time) {
 			dev.flushAt = sooner(dev.flushAt, until)
 			continue
 		}
-		d.batch = append(d.batch, mqtt.Message{Topic: dev.topic(o), Payload: bytes.Clone(buf), Retain: true})
-		d.batched = append(d.batched, o)
+		m := mqtt.Message{Topic: dev.topic(o), Payload: bytes.Clone(buf), Retain: true}
+		d.batched = append(d.batched, change{o, m.Payload})
+		if o.row.content != nil && o.aspect == whole {
+			m.Payload = o.row.content(d, buf)
+		}
+		d.batch = append(d.batch, m)
 	}
 	d.sendBatch(now, activity)
+}
+
+// change is an outlet and the value that it gets.
+type change struct {
+	outlet *outlet
+	value  []byte
 }
 
 // together is a Bus that publishes several messages in one piece.
@@ -158,8 +168,8 @@ type together interface {
 func (d *Discovery) sendBatch(now time.Time, activity uint8) {
 	all, ok := d.opts.Bus.(together)
 	ok = ok && len(d.batch) > 1 && all.PublishAll(d.batch) == nil
-	for i, o := range d.batched {
-		m := &d.batch[i]
+	for i, c := range d.batched {
+		o, m := c.outlet, &d.batch[i]
 		if !ok { // a value that was published above is no change, and not sent again
 			if err := d.opts.Bus.Publish(m.Topic, m.Payload, true); err != nil {
 				if !o.failing {
@@ -169,7 +179,7 @@ func (d *Discovery) sendBatch(now time.Time, activity uint8) {
 				continue
 			}
 		}
-		o.last, o.known, o.failing, o.sentAt, o.activity = m.Payload, true, false, now.UnixNano(), activity
+		o.last, o.known, o.failing, o.sentAt, o.activity = c.value, true, false, now.UnixNano(), activity
 	}
 	clear(d.batch)
 	clear(d.batched)

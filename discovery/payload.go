@@ -65,6 +65,9 @@ type component struct {
 	Max          *float64       `json:"max,omitempty"`
 	Step         *float64       `json:"step,omitempty"`
 	Mode         string         `json:"mode,omitempty"`
+	// Images.
+	ImageTopic  string `json:"image_topic,omitempty"`
+	ContentType string `json:"content_type,omitempty"`
 	// Fans.
 	PercentageState   string `json:"percentage_state_topic,omitempty"`
 	PercentageCommand string `json:"percentage_command_topic,omitempty"`
@@ -152,6 +155,8 @@ func (dev *device) component(r *row) component {
 	switch r.platform {
 	case fan:
 		c.PercentageState, c.PercentageCommand = topic+"/"+r.part, topic+"/"+r.part+"/set"
+	case picture:
+		c.StateTopic, c.ImageTopic, c.ContentType = "", topic, "image/png"
 	case update:
 		c.Latest = topic + "/" + r.part
 	case event:

@@ -9,7 +9,7 @@ import (
 // printerRows is the table of a printer's entities, in the order in which
 // people read them. Keys never change once shipped.
 func printerRows() []row {
-	return slices.Concat(printRows(), nozzleRows(), machineRows(), spoolRows(), stateRows(), actionRows())
+	return slices.Concat(printRows(), planRows(), nozzleRows(), machineRows(), spoolRows(), stateRows(), actionRows())
 }
 
 // printRows are about the print.

@@ -118,7 +118,7 @@ func (d *Discovery) take(snap printer.Snapshot, now time.Time) (fresh []*device)
 		f = d.newFamily(snap)
 	}
 	was := f.snap.State.Online && f.available != ""
-	tray := f.snap.State.ActiveTray
+	tray, use := f.snap.State.ActiveTray, useOf(&f.snap.State.Job)
 	f.snap, f.dirty = snap, true
 	d.ended(f)
 	if !snap.State.Online {
@@ -127,7 +127,7 @@ func (d *Discovery) take(snap printer.Snapshot, now time.Time) (fresh []*device)
 	if d.refresh(f.device, now) {
 		fresh = append(fresh, f.device)
 	}
-	moved := tray != snap.State.ActiveTray || was != snap.State.Online
+	moved := tray != snap.State.ActiveTray || use != useOf(&snap.State.Job) || was != snap.State.Online
 	for _, u := range d.unitsOf(f, now) {
 		if d.takeUnit(u, now, moved) {
 			fresh = append(fresh, u)

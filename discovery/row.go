@@ -19,10 +19,11 @@ const (
 	update       platform = "update"
 	event        platform = "event"
 	trigger      platform = "device_automation"
+	picture      platform = "image"
 )
 
 // shows tells whether Home Assistant takes "None" for unknown on the platform's state topic.
-func (p platform) shows() bool { return p != update }
+func (p platform) shows() bool { return p != update && p != picture }
 
 // category is where Home Assistant puts an entity on its device's page.
 type category string
@@ -87,6 +88,8 @@ type row struct {
 	when    func(v *view) bool
 	passing bool
 	value   fill
+	// content is what goes out instead of a value, which then only names it.
+	content func(d *Discovery, value []byte) []byte
 	// attributes is a JSON object without values that change often; "" means {}.
 	attributes fill
 	// part is a second topic <key>/<part>, for the platforms that need one.

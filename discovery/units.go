@@ -83,6 +83,7 @@ func trayRows(slot int) []row {
 				return dst
 			},
 			about: "Where the spool has a tag and the printer estimates."},
+		useRow(slot),
 		{key: "tray_" + n + "_load", platform: button, name: "Tray " + n + " load", icon: "mdi:tray-arrow-down", category: config, moves: true, when: when,
 			command: func(v *view, _ input) printer.Command {
 				return printer.Command{Name: printer.CmdLoad, Unit: v.unit.ID, Slot: slot}

@@ -3,13 +3,15 @@ package discovery_test
 import (
 	"strings"
 	"testing"
+
+	"github.com/printwire/printwire/discovery"
 )
 
 // TestApply_Values has one row for each value that the two-nozzle printer
 // shows, its first unit and the bridge included. An entity without a row here
 // fails it: a new row of the tables needs a new row of this one.
 func TestApply_Values(t *testing.T) {
-	b := newBed(t, fixed, h2d())
+	b := newBed(t, func(o *discovery.Options) { fixed(o); o.Pictures = pictures{"abc": "the picture"} }, h2d())
 	got := map[string]string{}
 	for _, m := range b.bus.Published() {
 		rest, ours := strings.CutPrefix(m.Topic, "printwire/")
@@ -35,6 +37,18 @@ func TestApply_Values(t *testing.T) {
 
 func values() map[string]string {
 	return map[string]string{
+		"estimated_end":             "2026-03-01T12:30:00Z",
+		"unit: tray_4_use":          "None",
+		"estimated_time":            "90",
+		"unit: tray_3_use":          "11",
+		"print_length":              "5.05",
+		"external_spool_use":        "4.2",
+		"print_weight":              "15.2",
+		"file_problem":              "none",
+		"unit: tray_2_use":          "None",
+		"cover":                     "the picture",
+		"objects":                   "2",
+		"unit: tray_1_use":          "None",
 		"active_nozzle":             "left",
 		"active_tray":               "external_left",
 		"activity":                  "printing",
