@@ -185,19 +185,19 @@ func method(r *http.Request) string {
 
 // find is the printer that a path names, if the caller may know of it.
 func (a *api) find(ctx context.Context, ref string) (printer.Snapshot, error) {
-	missing := fault.New(fault.NotFound, "Printer not found")
+	missing := func() error { return fault.New(fault.NotFound, "Printer not found") }
 	ref, ok := reference(ref)
 	if !ok {
-		return printer.Snapshot{}, missing
+		return printer.Snapshot{}, missing()
 	}
 	s, err := a.Printers.Find(ref)
 	switch {
-	case fault.Is(err, fault.NotFound):
-		return printer.Snapshot{}, missing
+	case err != nil && fault.Is(err, fault.NotFound):
+		return printer.Snapshot{}, missing()
 	case err != nil:
 		return printer.Snapshot{}, err
 	case !a.mayKnow(caller(ctx), s):
-		return printer.Snapshot{}, missing
+		return printer.Snapshot{}, missing()
 	}
 	return s, nil
 }
