@@ -24,6 +24,7 @@ type Archives interface {
 	Statistics(ctx context.Context, f archive.Filter, zone *time.Location) (archive.Statistics, error)
 	Export(ctx context.Context, w io.Writer, f archive.Filter, format string) error
 	Samples(ctx context.Context, id int) ([]archive.Sample, error)
+	Failures(ctx context.Context, f archive.Filter, zone *time.Location) (archive.Failures, error)
 }
 
 // ArchiveFilter chooses prints, in both spellings.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -73,6 +74,13 @@ func (s *shelf) Delete(_ context.Context, id int, _ bool) error {
 func (s *shelf) Statistics(_ context.Context, f archive.Filter, _ *time.Location) (archive.Statistics, error) {
 	page, err := s.Page(context.Background(), archive.Query{Filter: f, Limit: 1000})
 	return archive.Statistics{Totals: archive.Totals{Prints: page.Total, Successful: 1, Failed: 1, Seconds: 7200}}, err
+}
+
+func (s *shelf) Failures(context.Context, archive.Filter, *time.Location) (archive.Failures, error) {
+	return archive.Failures{
+		Prints: 3, Failed: 1, ByReason: []archive.NamedCount{{Count: 1}}, ByPrinter: []archive.NamedCount{{Name: "Workshop", Count: 1}},
+		Recent: s.records[1:2], Weeks: []archive.WeekFailures{{Start: start(), Prints: 3, Failed: 1}},
+	}, nil
 }
 
 func (s *shelf) Export(_ context.Context, w io.Writer, _ archive.Filter, format string) error {
@@ -145,5 +153,33 @@ func TestArchives_EditDeleteExport(t *testing.T) {
 	}
 	if got := f.get("/api/v1/archives/stats", key).object(t); got["total_print_time_hours"] != 2.0 {
 		t.Errorf("stats: %v", got)
+	}
+}
+
+func TestArchives_FurtherViews(t *testing.T) {
+	f := newFixture(t)
+	key := f.reader()
+	list := f.get("/api/v1/archives/slim?limit=2", key)
+	if list.code != 200 || list.header.Get("X-Total-Count") != "3" || strings.Count(list.body, `"print_name":"benchy"`) != 2 {
+		t.Errorf("slim: %d %v %s", list.code, list.header, list.body)
+	}
+	if doc := f.get("/api/v1/archives/2/runs/", key).object(t); doc["total"] != 1.0 || len(doc["items"].([]any)) != 1 {
+		t.Errorf("runs: %v", doc)
+	}
+	if doc := f.get("/api/v1/archives/2/samples", key).object(t); doc["archive_id"] != 2.0 || doc["samples"] == nil {
+		t.Errorf("samples: %v", doc)
+	}
+	doc := f.get("/api/v1/archives/analysis/failures?days=7", key).object(t)
+	if doc["period_days"] != 7.0 || doc["failure_rate"] != 33.3 || doc["failures_by_reason"].(map[string]any)["Unknown"] != 1.0 ||
+		len(doc["failures_by_hour"].(map[string]any)) != 24 || len(doc["recent_failures"].([]any)) != 1 || len(doc["trend"].([]any)) != 1 {
+		t.Errorf("failures: %v", doc)
+	}
+	for _, path := range []string{"/archives/99/samples", "/archives/99/runs", "/archives/slim?printer_id=99", "/archives/analysis/failures?printer_id=99"} {
+		if got := f.get("/api/v1"+path, key); got.code != 404 {
+			t.Errorf("%s: %d", path, got.code)
+		}
+	}
+	if got := f.request(http.MethodPost, "/api/v1/archives/recalculate-costs", "", "X-API-Key", f.key([]string{"write"})); got.code != 501 {
+		t.Errorf("costs: %d %s", got.code, got.body)
 	}
 }

@@ -26,6 +26,27 @@ func archiveRoutes() []row {
 			tag: "Statistics", summary: "Sums over prints, in Bambuddy's words", example: describeStats(archive.Statistics{}), serve: serve((*api).stats),
 		},
 		{
+			method: http.MethodGet, path: base + "/archives/slim", scope: auth.ArchivesRead, class: classRead, audit: "archives.slim", fails: []int{http.StatusNotFound},
+			tag: "Archives", summary: "The prints in a few fields, the newest first", example: []SlimArchive{one.slim()}, serve: serve((*api).slim),
+		},
+		{
+			method: http.MethodGet, path: base + "/archives/analysis/failures", scope: auth.StatsRead, class: classRead, audit: "archives.failures", fails: []int{http.StatusNotFound},
+			tag: "Statistics", summary: "What failed prints have in common", example: describeFailures(archive.Failures{}, 30),
+			more: "Of the last 30 days, unless asked for others.", serve: serve((*api).failures),
+		},
+		{
+			method: http.MethodPost, path: base + "/archives/recalculate-costs", scope: auth.ArchivesWrite, class: classWrite, audit: "archives.costs", fails: []int{http.StatusNotImplemented},
+			tag: "Not yet", summary: "Reckon the prints' costs again; not there yet", more: noCosts, example: Done{}, serve: absent(base+"/archives/recalculate-costs", noCosts),
+		},
+		{
+			method: http.MethodGet, path: base + "/archives/{id}/samples", scope: auth.ArchivesRead, class: classRead, audit: "archives.samples",
+			tag: "Archives", summary: "A print's values, minute by minute", example: describeSamples(12, nil), more: "Kept of the newest prints; a long print has fewer.", serve: serve((*api).samples),
+		},
+		{
+			method: http.MethodGet, path: base + "/archives/{id}/runs", scope: auth.ArchivesRead, class: classRead, audit: "archives.runs",
+			tag: "Archives", summary: "The runs of a print", example: one.runs(), more: "Each run has a print of its own here, so it is one.", serve: serve((*api).runs),
+		},
+		{
 			method: http.MethodGet, path: base + "/archives/{id}", scope: auth.ArchivesRead, class: classRead, audit: "archives.get",
 			tag: "Archives", summary: "One print", example: one, serve: serve((*api).archive),
 		},
