@@ -124,7 +124,7 @@ func (e Endpoint) plan(v view, now time.Time, own *time.Location) []Delivery {
 	if e.Digest.Mode == "digest" || e.Digest.Mode == "both" {
 		item := d
 		item.Part, item.Apart, item.Group = Item, true, ""
-		item.Due = e.Digest.next(now, e.zone(own))
+		item.Due = e.Digest.Next(now, e.zone(own))
 		item.Expires = item.Due.Add(lifetime)
 		list = append(list, item)
 	}
@@ -145,7 +145,7 @@ func (e Endpoint) quiet(now time.Time, own *time.Location) (time.Time, bool) {
 	if e.Quiet.Mode == "" {
 		return time.Time{}, false
 	}
-	return e.Quiet.ends(now, e.zone(own))
+	return e.Quiet.Ends(now, e.zone(own))
 }
 
 // hold keeps a delivery back until a time, without holding up others.

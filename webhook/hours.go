@@ -23,8 +23,8 @@ func on(day time.Time, minutes int) time.Time {
 	return time.Date(y, m, d, minutes/60, minutes%60, 0, 0, day.Location())
 }
 
-// ends is when the quiet hours around a time end; false when there are none then.
-func (q Quiet) ends(at time.Time, zone *time.Location) (time.Time, bool) {
+// Ends is when the quiet hours around a time end; false when there are none then.
+func (q Quiet) Ends(at time.Time, zone *time.Location) (time.Time, bool) {
 	if q.Mode == "" {
 		return time.Time{}, false
 	}
@@ -46,8 +46,8 @@ func (q Quiet) ends(at time.Time, zone *time.Location) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// next is the first time of the digest after a time.
-func (d Digest) next(at time.Time, zone *time.Location) time.Time {
+// Next is the first time of the digest after a time.
+func (d Digest) Next(at time.Time, zone *time.Location) time.Time {
 	minutes, err := clockTime(d.At)
 	if err != nil {
 		return at

@@ -289,4 +289,3 @@ func (o *Outbox) Enable(ctx context.Context, id string) (Endpoint, error) {
 	})
 	return e, err
 }
-

@@ -24,13 +24,18 @@ func marksOf(endpoints []Endpoint) printer.Marks {
 		if len(events) > 0 && !slices.Contains(events, "print_progress") && !slices.Contains(events, "*") {
 			continue
 		}
-		m := printer.Marks{Percent: e.Milestones.percents(), MinutesLeft: e.Milestones.MinutesLeft}
-		if e.Milestones.EveryLayers > 0 {
-			m.EveryLayers = []int{e.Milestones.EveryLayers}
-		}
-		all = Union(all, m)
+		all = Union(all, e.Marks())
 	}
 	return all
+}
+
+// Marks are the milestones on the endpoint's list.
+func (e Endpoint) Marks() printer.Marks {
+	m := printer.Marks{Percent: e.Milestones.percents(), MinutesLeft: e.Milestones.MinutesLeft}
+	if e.Milestones.EveryLayers > 0 {
+		m.EveryLayers = []int{e.Milestones.EveryLayers}
+	}
+	return m
 }
 
 // Union is both sets of milestones together, each once, rising.

@@ -1,0 +1,159 @@
+package webhook_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"mime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/printwire/printwire/journal"
+	"github.com/printwire/printwire/webhook"
+)
+
+func custom(body string) webhook.Endpoint {
+	return webhook.Endpoint{Name: "x", URL: "http://192.168.1.2/", Format: "custom", Template: webhook.Template{Body: body}}
+}
+
+func TestTemplate_WhatIsRefusedWhenSaved(t *testing.T) {
+	box := tester(t, webhook.Options{})
+	nested := `{{range .data}}{{range .data}}{{range .data}}x{{end}}{{end}}{{end}}`
+	for name, body := range map[string]string{
+		"a loop over a number":             `{{range 9999999999}}{{end}}`,
+		"a loop over a variable":           `{{$n := 9999999999}}{{range $n}}{{end}}`,
+		"a loop over the dot":              `{{with 9999999999}}{{range .}}{{end}}{{end}}`,
+		"a loop over a result":             `{{range (index .data "seq")}}{{end}}`,
+		"nested loops":                     nested,
+		"a long loop":                      `{{range .data}}{{range .data}}` + strings.Repeat(`{{if .}}{{end}}`, 200) + `{{end}}{{end}}`,
+		"a definition":                     `{{define "a"}}{{template "a"}}{{end}}{{template "a"}}`,
+		"a call of itself":                 `{{template "template"}}`,
+		"a wide format":                    `{{printf "%999999999d" 1}}`,
+		"a text that doubles":              `{{$a := .message}}` + strings.Repeat(`{{$a = concat $a $a $a $a}}`, 12) + `{{toJson $a}}`,
+		"a text that grows by replacing":   `{{$a := concat "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"}}` + strings.Repeat(`{{$a = replace "a" "aaaaaaaaaaaaaaaa" $a}}`, 8) + `{{toJson $a}}`,
+		"print":                            `{{print .}}`,
+		"call":                             `{{call .data}}`,
+		"html":                             `{{html .message}}`,
+		"a field that is not there":        `{{.nothing}}`,
+		"a syntax error":                   `{{.`,
+		"text that breaks out of the JSON": `{"text":"{{.message}}"}`,
+		"no JSON":                          `hello`,
+		"too long":                         strings.Repeat("a", 65<<10),
+		"too much output":                  `["` + strings.Repeat("a", 63<<10) + `",` + strings.Repeat(`{{toJson .}},`, 100) + `1]`,
+	} {
+		start := time.Now()
+		_, err := box.Create(t.Context(), custom(body))
+		if problem(err, "template.body") == "" {
+			t.Errorf("%s was saved (%v)", name, err)
+		}
+		if took := time.Since(start); took > 5*time.Second {
+			t.Errorf("%s took %s", name, took)
+		}
+	}
+}
+
+func TestTemplate_WhatIsSaved(t *testing.T) {
+	box := tester(t, webhook.Options{})
+	for _, body := range []string{
+		`{"text":{{toJson .message}}}`,
+		`{{toJson .}}`,
+		`{"e":{{toJson .event}},"p":{{if .test}}1{{else}}2{{end}},"d":{{toJson (default "?" .timestamp)}},"v":{{toJson (upper .variables.who)}}}`,
+		`[{{if eq .event "digest"}}{{range $i, $e := .data.events}}{{if $i}},{{end}}{{toJson $e.event}}{{end}}{{end}}]`,
+	} {
+		e := custom(body)
+		e.Variables = map[string]string{"who": "me"}
+		if _, err := box.Create(t.Context(), e); err != nil {
+			t.Errorf("%s was refused: %v", body, err)
+		}
+	}
+	plain := custom("Hello {{.title}}")
+	plain.Template.ContentType = "text/plain"
+	plain.Template.Headers = map[string]string{"X-Title": "{{.message}}"}
+	if _, err := box.Create(t.Context(), plain); err != nil {
+		t.Errorf("a plain text was refused: %v", err)
+	}
+	plain.Template.Headers = map[string]string{"webhook-id": "x"}
+	if _, err := box.Create(t.Context(), plain); problem(err, "template.headers") == "" {
+		t.Errorf("a header of the signature was saved (%v)", err)
+	}
+}
+
+func TestTemplate_HeadersHoldOneLine(t *testing.T) {
+	box := tester(t, webhook.Options{})
+	server, requests := receive(t, nil)
+	e := custom("x")
+	e.URL, e.Variables = secretOf(server.URL), map[string]string{"who": "Bad\r\nX-Evil: 1 é"}
+	e.Template.ContentType, e.Template.Headers = "text/plain", map[string]string{"X-Title": "{{.variables.who}}"}
+	e = create(t, box, e)
+	if a, err := box.Test(t.Context(), e.ID); err != nil || a.Status != 200 {
+		t.Fatalf("the attempt is %+v (%v)", a, err)
+	}
+	g := <-requests
+	title, err := new(mime.WordDecoder).DecodeHeader(g.header.Get("X-Title"))
+	if err != nil || title != "Bad  X-Evil: 1 é" || g.header.Get("X-Evil") != "" {
+		t.Errorf("the headers are %v (%q, %v)", g.header, title, err)
+	}
+}
+
+// sample is the event that the shipped templates are tried with.
+func sample() journal.Entry {
+	return journal.Entry{Seq: 5, Time: at(), Name: "print_failed", PrinterID: 1, Serial: "S", Printer: `Work"shop` + "\n" + `</b>`, Job: "J",
+		Data: []byte(`{"job_name":"be<nch>","file_name":"be\"nch.3mf","progress":50,"reason":"Filament runout","duration_seconds":2700,"result":"failed"}`)}
+}
+
+const sampleText = "be\"nch.3mf on Work\"shop\n</b>: Filament runout, at 50 %, after 45m"
+
+func TestShipped_Messages(t *testing.T) {
+	escaped := strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;").Replace(sampleText)
+	for format, want := range map[string]map[string]any{
+		"discord": {"username": "Printwire", "allowed_mentions": map[string]any{"parse": []any{}}, "embeds": []any{map[string]any{
+			"title": "Print failed", "description": sampleText, "timestamp": "2024-01-15T14:30:00Z"}}},
+		"slack":      {"text": "*Print failed*\n" + escaped},
+		"mattermost": {"username": "Printwire", "text": "**Print failed**\n" + sampleText},
+		"gotify":     {"title": "Print failed", "message": sampleText, "priority": 8.0},
+		"telegram":   {"chat_id": "-1", "text": "Print failed\n" + sampleText, "disable_web_page_preview": true},
+	} {
+		var body map[string]any
+		raw := render(t, webhook.Endpoint{Format: format, Variables: map[string]string{"chat_id": "-1"}}, sample(), webhook.Facts{})
+		if err := json.Unmarshal([]byte(raw), &body); err != nil || fmt.Sprint(body) != fmt.Sprint(want) {
+			t.Errorf("%s: the body is\n%v\nwant\n%v (%v)", format, body, want, err)
+		}
+	}
+	box := tester(t, webhook.Options{})
+	if _, err := box.Create(t.Context(), webhook.Endpoint{Name: "x", URL: "https://api.telegram.org/bot1/sendMessage", Format: "telegram"}); problem(err, "variables.chat_id") == "" {
+		t.Errorf("Telegram without a chat was saved (%v)", err)
+	}
+}
+
+func TestShipped_NtfyHasItsHeaders(t *testing.T) {
+	box := tester(t, webhook.Options{})
+	server, requests := receive(t, nil)
+	e := create(t, box, webhook.Endpoint{URL: secretOf(server.URL + "/printers"), Format: "ntfy"})
+	if a, err := box.Test(t.Context(), e.ID); err != nil || a.Status != 200 {
+		t.Fatalf("the attempt is %+v (%v)", a, err)
+	}
+	g := <-requests
+	title, err := new(mime.WordDecoder).DecodeHeader(g.header.Get("Title"))
+	if err != nil || title != "Test" || g.header.Get("Priority") != "default" || g.header.Get("Tags") != "printer" || string(g.body) != "Test" {
+		t.Errorf("the request is %v %q (%v)", g.header, g.body, err)
+	}
+}
+
+func FuzzTemplate(f *testing.F) {
+	for _, s := range []string{`{{toJson .}}`, `{{range .data}}{{.}}{{end}}`, `{{$x := 5}}{{range $x}}{{end}}`, `{{with .data}}{{index . "seq"}}{{end}}`, `{{concat 1 2 nil}}`, `{{truncate -1 "x"}}`, `{{break}}`, `{{round 99 .data.seq}}`, `{{eq nil .event}}`} {
+		f.Add(s)
+	}
+	box := webhook.New(webhook.Options{Store: &memory{}})
+	f.Fuzz(func(t *testing.T, body string) {
+		e := custom(body)
+		e.Template.ContentType = "text/plain"
+		start := time.Now()
+		e, err := box.Create(t.Context(), e)
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%q took %s", body, took)
+		}
+		if err == nil {
+			_ = box.Delete(t.Context(), e.ID)
+		}
+	})
+}
