@@ -184,6 +184,11 @@ func (s *stagehand) job(ctx context.Context, n, kind int) error {
 		}
 	case actSwap:
 		a.want = append(a.want, "filament_changed")
+		// That the first tray feeds is a value, stored with the next event: a bridge
+		// that dies before knows of no other tray that the second one follows.
+		if err := s.until(ctx, a, 30, true); err != nil {
+			return err
+		}
 	}
 	a.reached(99)
 	a.ends = []string{"print_complete"}
