@@ -334,6 +334,9 @@ func (l *lane) judge(e Endpoint, d *Delivery, h Health, out outcome, now time.Ti
 		d.State, d.Ended, d.Reason = Expired, now, out.text()
 	default:
 		d.State, d.Due = Retrying, now.Add(max(pause, out.pause))
+		if d.Group != "" && d.Due.After(d.Expires) {
+			d.Due = d.Expires // It ends then, and not when its turn would have come.
+		}
 		d.Apart = d.Apart || e.Ordered != "strict" && d.Tries >= passAfter
 	}
 	return h

@@ -271,6 +271,17 @@ func (o *Outbox) Enable(ctx context.Context, id string) (Endpoint, error) {
 	if err := e.check(o.sender.policy, o.sender.bus.Token != "", o.location); err != nil {
 		return e, err
 	}
+	// First, while nothing is sent, what was tried becomes due.
+	_, err = o.requeue(ctx, id, Query{Since: e.BacklogFrom}, func(d *Delivery) bool {
+		if d.State != Retrying {
+			return false
+		}
+		d.Due, d.Tries = now, 0
+		return true
+	})
+	if err != nil {
+		return e, err
+	}
 	if err := o.store.Record(ctx, Step{Endpoint: id, Health: &Health{}, Put: &e}); err != nil {
 		return e, err
 	}
@@ -280,12 +291,5 @@ func (o *Outbox) Enable(ctx context.Context, id string) (Endpoint, error) {
 	}
 	o.mu.Unlock()
 	o.place(e, Health{})
-	_, err = o.requeue(ctx, id, Query{Since: e.BacklogFrom}, func(d *Delivery) bool {
-		if d.State != Retrying {
-			return false
-		}
-		d.Due, d.Tries = now, 0
-		return true
-	})
-	return e, err
+	return e, nil
 }
