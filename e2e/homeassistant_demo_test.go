@@ -27,6 +27,7 @@ func TestHomeAssistant_Demo(t *testing.T) {
 	for _, pr := range a.Printers {
 		t.Run("golden list of "+pr.Model, func(t *testing.T) { golden(t, h, pr.Model, pr.Serial) })
 	}
+	t.Run("grams, cover, objects and trays of each print", func(t *testing.T) { sliced(t, h, a) })
 	t.Run("values follow", func(t *testing.T) { follow(t, h) })
 	t.Run("commands reach the printer and come back", func(t *testing.T) { commands(t, h) })
 	t.Run("triggers and event entities fire", func(t *testing.T) { triggers(t, h, a) })
@@ -42,9 +43,11 @@ func TestHomeAssistant_Demo(t *testing.T) {
 		if again.MQTT != a.MQTT {
 			t.Fatal("the login changed over a restart: Home Assistant would be locked out")
 		}
+		a = again
 		back(t, h)
 		h.must("ha.py", "log", "--mark") // that the broker went away is worth a warning of its own
 	})
+	t.Run("grams, cover and objects after the restart", func(t *testing.T) { sliced(t, h, a); filesOnRecord(t, a) })
 	t.Run("values follow after the restart", func(t *testing.T) { follow(t, h) })
 	h.clean()
 }
