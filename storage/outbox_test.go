@@ -34,6 +34,8 @@ type receivers struct {
 	mu     sync.Mutex
 	hits   []hit
 	answer func(h hit, n int) (status int, header http.Header)
+	// check, if set, looks at each request.
+	check func(*http.Request)
 }
 
 // hang is a status for no answer at all.
@@ -58,6 +60,9 @@ func (r *receivers) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 	r.hits = append(r.hits, h)
+	if r.check != nil {
+		r.check(req)
+	}
 	status, header := http.StatusOK, http.Header{}
 	if r.answer != nil {
 		status, header = r.answer(h, n)

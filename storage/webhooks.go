@@ -30,6 +30,9 @@ var _ webhook.Store = (*Webhooks)(nil)
 // Webhooks is the store of endpoints and their deliveries in this file.
 func (s *Store) Webhooks() *Webhooks { return &Webhooks{s: s} }
 
+// Last is the number of the newest event.
+func (w *Webhooks) Last() uint64 { return w.s.Last() }
+
 // Cursor is the last sequence number whose deliveries are queued.
 func (w *Webhooks) Cursor(ctx context.Context) (uint64, error) { return w.s.Cursor(ctx, webhookCursor) }
 

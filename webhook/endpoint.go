@@ -66,6 +66,9 @@ type Endpoint struct {
 	// switched it off; Disabled says when, by whom and why.
 	Enabled  bool      `json:"enabled"`
 	Disabled Disabling `json:"disabled,omitzero"`
+	// After is the number of the last event before it was made: a clock may
+	// have been wrong then.
+	After uint64 `json:"after,omitempty"`
 	// BacklogFrom: what was queued before is not sent any more.
 	BacklogFrom time.Time `json:"backlog_from,omitzero"`
 	Created     time.Time `json:"created_at,omitzero"`

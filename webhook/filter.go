@@ -32,7 +32,7 @@ func (e Endpoint) wants(v view) bool {
 	switch {
 	case !slices.Contains(events, entry.Name) && !slices.Contains(events, "*"):
 		return false
-	case entry.Time.Before(e.Created.Truncate(time.Second)):
+	case entry.Seq <= e.After:
 		return false // It happened before anyone asked.
 	case entry.PrinterID != 0 && len(e.Printers) > 0 && !slices.Contains(e.Printers, entry.PrinterID):
 		return false

@@ -42,7 +42,7 @@ func TestEndpoint_Wants(t *testing.T) {
 		"this printer":                     {webhook.Endpoint{Printers: []int{1, 3}}, entry("print_complete", printer.Detail{}), true},
 		"another result":                   {webhook.Endpoint{Results: []printer.Result{printer.Failure}}, entry("print_complete", printer.Detail{Result: printer.Success}), false},
 		"no result yet":                    {webhook.Endpoint{Results: []printer.Result{printer.Failure}}, entry("print_started", printer.Detail{}), true},
-		"before it was made":               {webhook.Endpoint{Created: at().Add(time.Minute)}, entry("print_complete", printer.Detail{}), false},
+		"before it was made":               {webhook.Endpoint{After: 1}, entry("print_complete", printer.Detail{}), false},
 		"a short job by its estimate":      {webhook.Endpoint{MinimumMinutes: 30}, entry("print_complete", printer.Detail{EstimateSeconds: n(600)}), false},
 		"a long job":                       {webhook.Endpoint{MinimumMinutes: 30}, entry("print_complete", printer.Detail{EstimateSeconds: n(6000)}), true},
 		"a long job that failed at once":   {webhook.Endpoint{MinimumMinutes: 30}, entry("print_failed", printer.Detail{Result: printer.Failure, DurationSeconds: n(300), Progress: n(5)}), true},

@@ -132,7 +132,7 @@ func writeStandard(m message) (rendered, error) {
 }
 
 func writeFlat(m message) (rendered, error) {
-	o := object{}
+	var o object
 	if m.digest {
 		title, text := m.sentence()
 		o = object{{"title", title}, {"message", text}, {"timestamp", m.at.In(m.zone).Format("2006-01-02T15:04:05")}, {"source", "Bambuddy"}, {"event", "digest"}}

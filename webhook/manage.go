@@ -74,6 +74,7 @@ func (o *Outbox) create(ctx context.Context, e Endpoint) (Endpoint, error) {
 		e.Secret = s
 	}
 	now := o.now().UTC()
+	e.After = o.store.Last()
 	e.Created, e.Updated, e.Enabled, e.Disabled = now, now, true, Disabling{}
 	return e, o.save(ctx, e)
 }
@@ -104,7 +105,8 @@ func (o *Outbox) Update(ctx context.Context, id string, change func(*Endpoint)) 
 	return o.edit(ctx, id, func(e *Endpoint) error {
 		kept := *e
 		change(e)
-		e.ID, e.Managed, e.Created, e.Enabled, e.Disabled, e.BacklogFrom = kept.ID, kept.Managed, kept.Created, kept.Enabled, kept.Disabled, kept.BacklogFrom
+		e.ID, e.Managed, e.Created, e.After = kept.ID, kept.Managed, kept.Created, kept.After
+		e.Enabled, e.Disabled, e.BacklogFrom = kept.Enabled, kept.Disabled, kept.BacklogFrom
 		e.Secret, e.Previous, e.PreviousUntil = kept.Secret, kept.Previous, kept.PreviousUntil
 		if e.Signature != kept.Signature {
 			return o.renew(e)
@@ -220,7 +222,7 @@ func (o *Outbox) manage(ctx context.Context, e Endpoint) error {
 			return err
 		}
 	}
-	e.Previous, e.PreviousUntil, e.BacklogFrom = old.Previous, old.PreviousUntil, old.BacklogFrom
+	e.Previous, e.PreviousUntil, e.BacklogFrom, e.After = old.Previous, old.PreviousUntil, old.BacklogFrom, old.After
 	if e.Secret != old.Secret {
 		e.Previous, e.PreviousUntil = old.Secret, o.now().UTC().Add(rotation)
 	}

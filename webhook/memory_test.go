@@ -18,6 +18,8 @@ type memory struct {
 
 var _ webhook.Store = (*memory)(nil)
 
+func (m *memory) Last() uint64 { return 0 }
+
 func (m *memory) Cursor(context.Context) (uint64, error) { return 0, nil }
 
 func (m *memory) Enqueue(context.Context, uint64, []webhook.Delivery) error { return nil }

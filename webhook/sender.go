@@ -132,6 +132,9 @@ func (s *sender) request(ctx context.Context, e Endpoint, d Delivery, r rendered
 	if e.Target == busTarget {
 		req.Header.Set("Authorization", "Bearer "+s.bus.Token.Reveal())
 	}
+	// The id makes a repeat harmless: a connection that the receiver closed
+	// meanwhile is replaced at once. Without a value the header is not sent.
+	req.Header["Idempotency-Key"] = nil
 	signed, err := e.sign(d.ID(), s.now(), r.body)
 	if err != nil {
 		return nil, err

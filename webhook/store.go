@@ -10,6 +10,8 @@ import (
 // Store keeps endpoints, their health, what is queued for them and the log of
 // what came of it. Each method is one transaction, but for those that only read.
 type Store interface {
+	// Last is the number of the newest event.
+	Last() uint64
 	// Cursor is the last sequence number that was applied.
 	Cursor(ctx context.Context) (uint64, error)
 	// Enqueue queues the deliveries and moves the cursor. When the cursor is
