@@ -31,8 +31,16 @@ const (
 	victimURL  = "PRINTWIRE_TEST_VICTIM_URL"
 )
 
-// victimJobs is how many jobs are printed over all lives of the process.
-const victimJobs = 200
+// kills is how often the process is killed; victimJobs is how many jobs are
+// printed over all of its lives.
+func kills() int {
+	if n, err := strconv.Atoi(os.Getenv("PRINTWIRE_TEST_KILLS")); err == nil {
+		return n
+	}
+	return 20
+}
+
+func victimJobs() int { return 12 * kills() }
 
 // TestOutbox_Victim is no test of its own: it is the process that is killed. It
 // prints jobs as a bridge would, from the state in the file, and delivers.
@@ -91,7 +99,7 @@ func printOn(t *testing.T, ctx context.Context, s *storage.Store, marks printer.
 	case j.ID == "" || j.Over():
 		number := 0
 		_, _ = fmt.Sscanf(j.ID, "J%d", &number)
-		if number >= victimJobs {
+		if number >= victimJobs() {
 			return false
 		}
 		*j = printer.Job{ID: fmt.Sprintf("J%d", number+1), File: "cube.3mf", Progress: printer.Some(0)}
@@ -165,10 +173,8 @@ func TestOutbox_Kill(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes seconds")
 	}
-	seed, kills := uint64(7), 20
-	if n, err := strconv.Atoi(os.Getenv("PRINTWIRE_TEST_KILLS")); err == nil {
-		kills = n
-	}
+	const seed = 7
+	kills := kills()
 	l := &ledger{ids: map[string]map[string]bool{}, rng: rand.New(rand.NewPCG(seed, 1))}
 	server := httptest.NewServer(l)
 	server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
@@ -190,14 +196,14 @@ func TestOutbox_Kill(t *testing.T) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	for n := 1; n <= victimJobs; n++ {
+	for n := 1; n <= victimJobs(); n++ {
 		for _, what := range strings.Split("print_started,print_progress 10,print_progress 25,print_progress 50,print_progress 75,print_progress 90,print_complete", ",") {
 			if ids := l.ids[fmt.Sprintf("J%d %s", n, what)]; len(ids) != 1 {
 				t.Errorf("job %d: %s arrived under %d ids, want one", n, what, len(ids))
 			}
 		}
 	}
-	if want := victimJobs * 7; len(l.ids) != want {
+	if want := victimJobs() * 7; len(l.ids) != want {
 		t.Errorf("%d different events arrived, want %d", len(l.ids), want)
 	}
 }

@@ -44,7 +44,7 @@ func refused() []netip.Prefix {
 	for _, text := range []string{
 		"0.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15", "198.51.100.0/24", "203.0.113.0/24",
 		"224.0.0.0/4", "240.0.0.0/4", "100.100.100.200/32", // The last is a cloud's metadata, in a range of tailnets.
-		"::/96", "100::/64", "2001::/23", "2001:db8::/32", "5f00::/16", "fe80::/10", "fec0::/10", "ff00::/8", "fd00:ec2::254/128",
+		"::/96", "::ffff:0:0:0/96", "100::/64", "2001::/23", "2001:db8::/32", "64:ff9b:1::/48", "5f00::/16", "fe80::/10", "fec0::/10", "ff00::/8", "fd00:ec2::254/128",
 	} {
 		list = append(list, netip.MustParsePrefix(text))
 	}
@@ -58,8 +58,6 @@ func embedded(a netip.Addr) (netip.Addr, bool) {
 	case !a.Is6() || a.Is4In6():
 		return netip.Addr{}, false
 	case netip.MustParsePrefix("64:ff9b::/96").Contains(a):
-		return netip.AddrFrom4([4]byte(b[12:16])), true
-	case netip.MustParsePrefix("64:ff9b:1::/48").Contains(a):
 		return netip.AddrFrom4([4]byte(b[12:16])), true
 	case netip.MustParsePrefix("2002::/16").Contains(a):
 		return netip.AddrFrom4([4]byte(b[2:6])), true

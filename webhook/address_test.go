@@ -36,7 +36,7 @@ func TestURL_WhatIsSaved(t *testing.T) {
 		http://100.100.100.200/ http://172.30.32.2/ http://172.30.33.5/ http://supervisor/ http://supervisor/core/api/states http://supervisor/core/api/events/ http://supervisor:8080/core/api/events/x
 		http://supervisor/core/api/events/../states http://supervisor/core/api/events/%2e%2e%2fstates https://supervisor/core/api/events/x http://homeassistant:8123/api/states http://homeassistant/api/webhook/x
 		http://homeassistant:8123/api/webhook/../states file:///etc/passwd gopher://x/ ftp://x/ http://user:pass@example.com/ http://user@example.com/ http://example.com:25/ http://example.com:0/ http://example.com:99999/
-		http:///x //example.com/ example.com http://example.com/#x http://1.2.3/ http://192.0.2.1/ http://198.18.0.1/`)
+		http:///x //example.com/ example.com http://example.com/#x http://1.2.3/ http://192.0.2.1/ http://198.18.0.1/ http://[::ffff:0:127.0.0.1]/ http://[64:ff9b:1::7f00:1]/`)
 	box := webhook.New(webhook.Options{Store: &memory{}})
 	if err := box.Load(t.Context()); err != nil {
 		t.Fatal(err)

@@ -20,7 +20,7 @@
 //	bridge.Options{Marks: func() printer.Marks { return webhook.Union(own, box.Marks()) }}
 //	parts.start("webhooks", box.Run)         // sends until its ctx ends
 //	journal.Follow(ctx, log, store, box)     // a row among the followers
-//	box.Drain(ctx)                           // at a stop, before Run's ctx ends; at most 5 s
+//	box.Drain(ctx)                           // at a stop, before the follower and Run end; ctx of at most 5 s
 //
 // An interface for people calls Endpoints, Endpoint, Create, Update, Delete,
 // Rotate, Enable, Disable, Test, Deliveries, Delivery, Redeliver and Recover.

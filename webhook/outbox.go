@@ -202,17 +202,23 @@ func (o *Outbox) Run(ctx context.Context) error {
 	return nil
 }
 
-// Drain waits until nothing is left that could be sent now, or ctx ends.
+// Drain waits until all events are queued and nothing is left that could be
+// sent now, or ctx ends. Run and the follower must be at work.
 func (o *Outbox) Drain(ctx context.Context) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
-	for !o.idle() {
+	for !o.caughtUp(ctx) || !o.idle() {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
 		}
 	}
+}
+
+func (o *Outbox) caughtUp(ctx context.Context) bool {
+	seq, err := o.store.Cursor(ctx)
+	return err != nil || seq >= o.store.Last()
 }
 
 func (o *Outbox) idle() bool {

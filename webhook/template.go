@@ -306,10 +306,13 @@ func (t Template) write(m message) (rendered, error) {
 
 func fieldOf(err error, field string) error {
 	var e *fault.Error
-	if errors.As(err, &e) {
-		return e.At(field)
+	switch {
+	case !errors.As(err, &e):
+		return err
+	case e.Field != "":
+		return e // It knows better which part it is about.
 	}
-	return err
+	return e.At(field)
 }
 
 func isJSON(contentType string) bool {
