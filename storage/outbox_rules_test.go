@@ -1,12 +1,14 @@
 package storage_test
 
 import (
+	"context"
 	"net/http"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/webhook"
 )
@@ -231,6 +233,64 @@ func TestOutbox_Manage(t *testing.T) {
 		}
 		if m := r.Marks(); len(m.Percent) != 3 {
 			t.Errorf("the marks are %+v", m)
+		}
+	})
+}
+
+func TestOutbox_Drain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.add("a.example")
+		r.add("down.example")
+		r.net.answer = func(h hit, _ int) (int, http.Header) {
+			if h.host == "down.example" {
+				return 500, nil
+			}
+			return 200, nil
+		}
+		for range 20 {
+			r.happen("print_complete")
+		}
+		start := time.Now()
+		r.Drain(t.Context())
+		if took := time.Since(start); took > time.Second {
+			t.Errorf("draining took %s, though nothing more could be sent", took)
+		}
+		if got := len(r.net.seen("a.example")); got != 20 {
+			t.Errorf("%d of 20 were sent before draining was over", got)
+		}
+		r.net.mu.Lock()
+		r.net.answer = func(hit, int) (int, http.Header) { return hang, nil }
+		r.net.mu.Unlock()
+		r.happen("print_failed")
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start = time.Now()
+		r.Drain(ctx)
+		if took := time.Since(start); took < 5*time.Second || took > 6*time.Second {
+			t.Errorf("draining took %s beside a receiver that hangs, want its limit of 5 s", took)
+		}
+	})
+}
+
+func TestOutbox_DeletesWhileAReceiverHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.add("a.example")
+		r.net.answer = func(hit, int) (int, http.Header) { return hang, nil }
+		r.happen("print_complete")
+		r.pass(time.Second)
+		start := time.Now()
+		if err := r.Delete(t.Context(), e.ID); err != nil || time.Since(start) > 0 {
+			t.Errorf("deleting took %s (%v)", time.Since(start), err)
+		}
+		r.happen("print_failed")
+		r.pass(time.Hour)
+		if _, err := r.Deliveries(t.Context(), e.ID, webhook.Query{}); !fault.Is(err, fault.NotFound) {
+			t.Errorf("a deleted endpoint's deliveries gave %v", err)
+		}
+		if got := len(r.net.seen("a.example")); got != 1 {
+			t.Errorf("%d requests, want none after it was deleted", got-1)
 		}
 	})
 }
