@@ -23,7 +23,6 @@ import (
 type station struct {
 	*webhook.Outbox
 	store *storage.Store
-	urls  []string
 	// arrived has a line for each request.
 	arrived chan string
 }
