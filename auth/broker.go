@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"time"
@@ -76,9 +77,13 @@ func (a *Auth) mqttKey(key secret.Text, client, remote string) (MQTTGrant, error
 		return MQTTGrant{}, e.id.Require(MQTTSubscribe)
 	}
 	a.used(e, c)
-	rules, end := a.keyRules(e.id), s.end()
-	// stands tells whether what was granted at login still holds.
-	stands := func() bool { return !e.over.Load() && (end.IsZero() || a.o.Now().Before(end)) }
+	rules, digest := a.keyRules(e.id), sha256.Sum256([]byte(key.Reveal()))
+	// stands tells whether what was granted at login still holds. The end of
+	// the secret is looked up each time: a rotation may set one.
+	stands := func() bool {
+		s, known := a.keys.Load().secrets[digest]
+		return known && !e.over.Load() && s.holds(a.o.Now())
+	}
 	return MQTTGrant{
 		Name:  e.id.KeyID,
 		Read:  func(topic string) bool { return stands() && mayRead(rules, topic) },
@@ -86,13 +91,9 @@ func (a *Auth) mqttKey(key secret.Text, client, remote string) (MQTTGrant, error
 	}, nil
 }
 
-// end is when a secret's time is over, zero when it is for ever.
-func (s slot) end() time.Time {
-	end := s.e.id.Expires
-	if !s.until.IsZero() && (end.IsZero() || s.until.Before(end)) {
-		end = s.until
-	}
-	return end
+// holds tells whether the time of a secret and of its key is not over.
+func (s slot) holds(now time.Time) bool {
+	return (s.e.id.Expires.IsZero() || now.Before(s.e.id.Expires)) && (s.until.IsZero() || now.Before(s.until))
 }
 
 // keyRules are the topics of a key: those of the bridge and of its printers,

@@ -15,6 +15,50 @@ import (
 
 func span(d time.Duration) *time.Duration { return &d }
 
+func TestAuth_WhatTheOldSecretOpenedEndsWithIt(t *testing.T) {
+	r := open(t, nil, nil)
+	old, key := create(t, r, auth.NewKey{Terms: []string{"mqtt:subscribe"}})
+	session := must[auth.MQTTGrant](t)(r.MQTT("x", old, "c", "10.0.0.1"))
+	stream, err := check(r, old)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock.add(time.Minute)
+	second, _, err := r.RotateKey(key.ID, auth.Rotation{Grace: span(24 * time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if now, err := r.Again(stream); err != nil || !now.Sunset.Equal(r.clock.Now().Add(24*time.Hour)) || !session.Read("printwire/status") {
+		t.Errorf("in the overlap: %+v, %v", now, err)
+	}
+	between, err := check(r, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock.add(time.Minute)
+	newest, _, err := r.RotateKey(key.ID, auth.Rotation{Grace: span(time.Hour)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := must[auth.MQTTGrant](t)(r.MQTT("x", newest, "c", "10.0.0.1"))
+	last, err := check(r, newest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.clock.add(time.Hour)
+	for name, id := range map[string]auth.Identity{"the first": stream, "the second": between} {
+		if _, err := r.Again(id); auth.ReasonOf(err) != auth.Revoked {
+			t.Errorf("a stream of %s secret after the overlap: %v", name, err)
+		}
+	}
+	if session.Read("printwire/status") {
+		t.Error("a session of the first secret reads on after the overlap")
+	}
+	if _, err := r.Again(last); err != nil || !fresh.Read("printwire/status") {
+		t.Errorf("what the newest secret opened: %v", err)
+	}
+}
+
 func TestAuth_RotateKey(t *testing.T) {
 	r := open(t, nil, nil)
 	old, key := create(t, r, auth.NewKey{})

@@ -26,6 +26,8 @@ type Identity struct {
 	printers []int // nil: all
 	plan     Plan
 	lost     []Scope // what the key holds and its owner does not
+	// born is when the key's secret became its secret, unless Rotated is set.
+	born time.Time
 }
 
 // NewIdentity is an identity that is not a key's: a person at the ingress, the

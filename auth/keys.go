@@ -146,6 +146,20 @@ type slot struct {
 	rotated, until time.Time
 }
 
+// slotOf is the secret with which an identity of the key came, as it is now:
+// a rotation may have ended it since. false: it is not known any more.
+func (e *entry) slotOf(id Identity) (slot, bool) {
+	if id.Rotated.IsZero() && id.born.Equal(e.key.Rotated) {
+		return slot{e: e}, true
+	}
+	for _, o := range e.old { // the oldest first
+		if o.rotated.Equal(id.Rotated) || id.Rotated.IsZero() && o.rotated.After(id.born) {
+			return slot{e: e, rotated: o.rotated, until: o.until}, true
+		}
+	}
+	return slot{}, false
+}
+
 func newIndex() *index {
 	return &index{secrets: make(map[[sha256.Size]byte]slot), keys: make(map[string]*entry)}
 }
@@ -195,7 +209,7 @@ func (a *Auth) newEntry(k Key, digest [sha256.Size]byte, old []oldSecret, use *u
 	}
 	e := &entry{key: k, digest: digest, old: old, use: use, over: new(atomic.Bool), id: Identity{
 		KeyID: k.ID, Name: k.Name, Owner: k.Owner, Test: k.Test, Expires: k.Expires,
-		scopes: ordered(k.Scopes), printers: slices.Clone(k.Printers), plan: k.Plan,
+		scopes: ordered(k.Scopes), printers: slices.Clone(k.Printers), plan: k.Plan, born: k.Rotated,
 	}}
 	e.networks, _ = parseNetworks(k.Addresses) // checked when they were set
 	e.id, e.inactive = a.ofOwner(e.id)

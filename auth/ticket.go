@@ -96,7 +96,11 @@ func (a *Auth) Again(id Identity) (Identity, error) {
 		case now.Before(e.key.NotBefore), !e.id.Expires.IsZero() && !now.Before(e.id.Expires):
 			return Identity{}, refuse(Expired)
 		}
-		return slot{e: e, rotated: id.Rotated, until: id.Sunset}.identity(), nil
+		s, known := e.slotOf(id)
+		if !known || !s.until.IsZero() && !now.Before(s.until) {
+			return Identity{}, refuse(Revoked)
+		}
+		return s.identity(), nil
 	}
 	if id.KeyID != "" && (id.Client == "" || a.o.Tokens == nil || !a.o.Tokens.Live(id.KeyID)) {
 		return Identity{}, refuse(Revoked)
