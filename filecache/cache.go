@@ -87,7 +87,7 @@ func (c *Cache) scan() error {
 		c.files[d.Name()] = entry{size: info.Size(), used: info.ModTime()}
 		c.total += info.Size()
 	}
-	return c.room(0)
+	return c.room(0, "")
 }
 
 // Close lets go of the folder; its files stay.
@@ -130,7 +130,7 @@ func (c *Cache) Put(key string, write func(w io.Writer) error) error {
 func (c *Cache) keep(part, to string, size int64) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err := c.room(size - c.files[to].size); err != nil {
+	if err := c.room(size-c.files[to].size, to); err != nil {
 		return err
 	}
 	if err := c.root.Rename(part, to); err != nil {
@@ -149,8 +149,9 @@ func (c *Cache) stamp(n string) {
 	_ = c.root.Chtimes(n, used, used)
 }
 
-// room removes the files that were used longest ago until size more bytes fit.
-func (c *Cache) room(size int64) error {
+// room removes the files that were used longest ago until size more bytes fit:
+// all but spared, whose place what is to come takes.
+func (c *Cache) room(size int64, spared string) error {
 	if c.total+size <= c.cap {
 		return nil
 	}
@@ -162,6 +163,9 @@ func (c *Cache) room(size int64) error {
 	for _, n := range names {
 		if c.total+size <= c.cap {
 			break
+		}
+		if n == spared {
+			continue
 		}
 		if err := c.root.Remove(n); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err

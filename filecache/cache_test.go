@@ -98,6 +98,19 @@ func TestCache_TheLongestUnusedGoes(t *testing.T) {
 	holds(t, c, "c", "")
 }
 
+func TestCache_ALargerFileInThePlaceOfAnOldOneStaysUnderTheCap(t *testing.T) {
+	folder := t.TempDir()
+	c := open(t, folder, clock())
+	put(t, c, "a", strings.Repeat("x", 60))
+	put(t, c, "b", strings.Repeat("y", 20))
+	put(t, c, "a", strings.Repeat("z", 90))
+	holds(t, c, "a", strings.Repeat("z", 90))
+	holds(t, c, "b", "")
+	if files, _ := os.ReadDir(folder); len(files) != 1 {
+		t.Errorf("%d files are kept, want 1", len(files))
+	}
+}
+
 func TestCache_AFailedWriteChangesNothing(t *testing.T) {
 	folder := t.TempDir()
 	now := clock()
