@@ -209,6 +209,7 @@ func hostileParts(tb testing.TB) []hostile {
 		{"XML of another alphabet", infoName, `<?xml version="1.0" encoding="UTF-7"?><config/>`, "encoding"},
 		{"too many plates", infoName, "<config>" + strings.Repeat("<plate/>", sliced.MaxPlates+1) + "</config>", "more than 1000 plates"},
 		{"too many filaments", infoName, "<config><plate>" + strings.Repeat(`<filament id="1"/>`, sliced.MaxFilaments+1) + "</plate></config>", "more than 256 filaments"},
+		{"an element of many attributes", infoName, "<config><plate><metadata " + strings.Repeat(`a="" `, 100_000) + "/></plate></config>", "longer than 131072 bytes"},
 		{"JSON that is none", "Metadata/plate_1.json", "{", "Metadata/plate_1.json: unexpected end"},
 		{"deep JSON", "Metadata/project_settings.config", strings.Repeat(`{"a":`, 20_000), "Metadata/project_settings.config: "},
 		{"JSON that is a list", "Metadata/plate_1.json", `[1]`, "cannot unmarshal array"},
@@ -251,6 +252,19 @@ func TestRead3MF_BadInput(t *testing.T) {
 		if used > 8<<20 {
 			t.Errorf("%s: took %d kB of memory", c.name, used>>10)
 		}
+	}
+}
+
+func TestRead3MF_LongListsTakeNoMemory(t *testing.T) {
+	const project = "Metadata/project_settings.config"
+	list := `{"filament_type": [` + strings.Repeat("1,", 1<<20) + `1], "layer_height": "0.2"}`
+	b := raw(t, stored(infoName, plates), stored(project, list))
+	before := allocated()
+	if f := mustRead(t, b, 0); f.LayerHeight != 0.2 {
+		t.Errorf("the layer height is %v, want 0.2", f.LayerHeight)
+	}
+	if used := allocated() - before; used > 16<<20 {
+		t.Errorf("a list of %d kB took %d kB of memory", len(list)>>10, used>>10)
 	}
 }
 

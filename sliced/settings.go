@@ -1,6 +1,7 @@
 package sliced
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 )
@@ -13,20 +14,36 @@ type texts []string
 // UnmarshalJSON implements json.Unmarshaler.
 func (t *texts) UnmarshalJSON(b []byte) error {
 	*t = nil
-	var list []json.RawMessage
-	if json.Unmarshal(b, &list) != nil {
-		list = []json.RawMessage{b}
+	if string(b) == "null" {
+		return nil
 	}
-	for _, item := range list[:min(len(list), MaxFilaments)] {
-		var s string
-		if json.Unmarshal(item, &s) != nil {
-			if s = string(item); strings.ContainsAny(s, "{[") || s == "null" {
-				s = ""
-			}
+	d := json.NewDecoder(bytes.NewReader(b))
+	if bytes.HasPrefix(b, []byte{'['}) {
+		if _, err := d.Token(); err != nil {
+			return err
 		}
-		*t = append(*t, s)
+	}
+	// One by one: a list of numbers takes many times its length in memory.
+	for len(*t) < MaxFilaments && d.More() {
+		var item json.RawMessage
+		if err := d.Decode(&item); err != nil {
+			return err
+		}
+		*t = append(*t, plain(item))
 	}
 	return nil
+}
+
+// plain is a text, or a number as it is written, "" for what is neither.
+func plain(item json.RawMessage) string {
+	var s string
+	if json.Unmarshal(item, &s) == nil {
+		return s
+	}
+	if s = string(item); strings.ContainsAny(s, "{[") {
+		return ""
+	}
+	return s
 }
 
 // one is the text of a setting that has one.
