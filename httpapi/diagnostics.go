@@ -35,7 +35,7 @@ func (a *api) diagnostics(ctx context.Context, in *diagnosticsCall) (*diagnostic
 	}{
 		{"system.json", a.systemReport(ctx)},
 		{"health.json", a.Health()},
-		{"settings.json", a.Settings()},
+		{"settings.json", a.shownSettings(ctx)},
 		{"printers.json", statuses},
 		{"keys.json", a.keyCounts()},
 	}

@@ -2,9 +2,11 @@ package httpapi
 
 import (
 	"context"
+	"maps"
 	"math"
 	"net/http"
 	"runtime"
+	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -186,8 +188,24 @@ func (a *api) mqttStatus(context.Context, *nothing) (*mqttAnswer, error) {
 
 type settingsAnswer struct{ Body map[string]any }
 
-func (a *api) settings(context.Context, *nothing) (*settingsAnswer, error) {
-	return &settingsAnswer{Body: a.Settings()}, nil
+func (a *api) settings(ctx context.Context, _ *nothing) (*settingsAnswer, error) {
+	return &settingsAnswer{Body: a.shownSettings(ctx)}, nil
+}
+
+// shownSettings are the settings, with no printer that the caller may not know of.
+func (a *api) shownSettings(ctx context.Context) map[string]any {
+	all := maps.Clone(a.Settings())
+	who := caller(ctx)
+	if who.Printers() == nil && !who.Test {
+		return all
+	}
+	list, _ := all["printers"].([]map[string]any)
+	all["printers"] = slices.DeleteFunc(slices.Clone(list), func(p map[string]any) bool {
+		serial, _ := p["serial"].(string)
+		s, err := a.Printers.Find(serial)
+		return err != nil || !a.mayKnow(who, s)
+	})
+	return all
 }
 
 type settingsCall struct{ Body map[string]any }

@@ -3,6 +3,7 @@ package httpapi_test
 import (
 	"archive/zip"
 	"io"
+	"io/fs"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/httpapi"
 	"github.com/printwire/printwire/printer"
 )
@@ -40,6 +42,44 @@ func TestSystem_CountsThePrintsOfTheCallersPrinters(t *testing.T) {
 		database, _ := f.get("/api/v1/system/info", key).object(t)["database"].(map[string]any)
 		if database["archives"] != want {
 			t.Errorf("%v prints, want %v", database["archives"], want)
+		}
+	}
+}
+
+func TestSettings_NameOnlyTheCallersPrinters(t *testing.T) {
+	const workshop, cellar = "09400A000000001", "01P00A000000002"
+	f := newFixture(t, func(o *httpapi.Options) {
+		o.Settings = func() map[string]any {
+			return map[string]any{"milestones": []int{50}, "printers": []map[string]any{{"serial": workshop, "name": "Workshop"}, {"serial": cellar, "name": "Cellar"}}}
+		}
+	})
+	test, _, err := f.auth.CreateKey(auth.NewKey{Name: "test", Terms: []string{"read"}, Test: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		who, key         string
+		workshop, cellar bool
+	}{
+		{"who may know of all", f.reader(), true, true},
+		{"who may know of one", f.key([]string{"read"}, 2), false, true},
+		{"a test key", test.Reveal(), false, false},
+	} {
+		texts := map[string]string{"settings": f.get("/api/v1/settings", c.key).body}
+		got := f.get("/api/v1/system/diagnostics?serials=true", c.key)
+		z, err := zip.NewReader(strings.NewReader(got.body), int64(len(got.body)))
+		if err != nil {
+			t.Fatalf("%s: diagnostics: %d %v", c.who, got.code, err)
+		}
+		text, err := fs.ReadFile(z, "settings.json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts["diagnostics"] = string(text)
+		for name, text := range texts {
+			if strings.Contains(text, workshop) != c.workshop || strings.Contains(text, cellar) != c.cellar || !strings.Contains(text, "milestones") {
+				t.Errorf("%s of %s: %s", name, c.who, text)
+			}
 		}
 	}
 }
