@@ -11,7 +11,7 @@ import (
 const (
 	corsMethods = "GET, HEAD, POST, PUT, PATCH, DELETE"
 	corsHeaders = "Authorization, X-API-Key, Content-Type, Idempotency-Key, If-Match, If-None-Match, Last-Event-ID, Prefer"
-	corsExposed = "ETag, Location, Retry-After, Deprecation, Sunset, RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+	corsExposed = "Content-Disposition, ETag, Idempotency-Replayed, Location, Retry-After, X-Next-Cursor, X-Total-Count, Deprecation, Sunset, RateLimit, RateLimit-Policy, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
 )
 
 // isPage tells whether a path is one of a person with a session, whom no other

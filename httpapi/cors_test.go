@@ -36,6 +36,15 @@ func TestCORS_OnlyTheOriginsOfTheSettings(t *testing.T) {
 		}
 	}
 	key := f.plainKey()
+	list := f.get("/api/v1/archives", f.reader(), "Origin", panel)
+	for _, name := range []string{"Content-Disposition", "Idempotency-Replayed", "X-Next-Cursor", "X-Total-Count"} {
+		if !strings.Contains(list.header.Get("Access-Control-Expose-Headers"), name) {
+			t.Errorf("the panel cannot read %s", name)
+		}
+	}
+	if list.header.Get("X-Total-Count") == "" {
+		t.Error("there is no X-Total-Count to read")
+	}
 	for path, code := range map[string]int{"/api/v1/printers": 200, "/api/v1/printers/99": 404} {
 		got := f.get(path, key, "Origin", panel, "Sec-Fetch-Site", "cross-site")
 		if got.code != code || got.header.Get("Access-Control-Allow-Origin") != panel || !strings.Contains(got.header.Get("Access-Control-Expose-Headers"), "X-RateLimit-Remaining") {
