@@ -15,7 +15,8 @@ import (
 
 // Restore puts a backup in the place of the database of a data folder that no
 // bridge uses, once the backup is found to be whole. The database that was
-// there is kept beside it; its path is returned, "" when there was none.
+// there is kept beside it; its path is returned, "" when there was none or it
+// is in its place still.
 // fault.Conflict: a bridge is running, or a newer program made the backup.
 // fault.Invalid: there is nothing in it.
 func Restore(data string, backup io.Reader, now time.Time) (kept string, err error) {
@@ -27,7 +28,8 @@ func Restore(data string, backup io.Reader, now time.Time) (kept string, err err
 		return "", fault.New(fault.Invalid, "the backup is empty") // an empty file would pass for a new database
 	}
 	path := filepath.Join(data, databaseName)
-	if _, err := os.Stat(path); err == nil {
+	before, err := os.Stat(path)
+	if err == nil {
 		kept = path + ".before-" + now.UTC().Format("20060102-150405.000")
 		if err := keep(path, kept); err != nil {
 			return "", err
@@ -36,10 +38,15 @@ func Restore(data string, backup io.Reader, now time.Time) (kept string, err err
 		return "", fmt.Errorf("looking at the database: %w", err)
 	}
 	if err := storage.Restore(path, whole); err != nil {
-		if kept != "" {
-			_ = os.Remove(kept)
+		if kept == "" {
+			return "", err
 		}
-		return "", err
+		if now, gone := os.Stat(path); gone == nil && os.SameFile(before, now) {
+			_ = os.Remove(kept)
+			return "", err
+		}
+		// It failed late: the database from before is under its second name alone.
+		return kept, fmt.Errorf("%w; the database from before is kept as %s", err, kept)
 	}
 	return kept, nil
 }
