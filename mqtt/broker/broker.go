@@ -149,7 +149,13 @@ func settings(o Options, g guards) *mochi.Options {
 	if g.quiet {
 		interval = 1 << 31 // seconds: never
 	}
-	return &mochi.Options{Capabilities: c, Logger: slog.New(slog.DiscardHandler), SysTopicResendInterval: interval, InlineClient: true}
+	options := &mochi.Options{Capabilities: c, Logger: slog.New(slog.DiscardHandler), SysTopicResendInterval: interval, InlineClient: true}
+	if g.fanout {
+		// It would keep an answer back until a message before it is written, which
+		// is never where OnPacketEncode leaves that out.
+		options.ClientNetWriteBufferSize = 1
+	}
+	return options
 }
 
 // Publish sends to all subscribers at QoS 0 and, if retain, replaces the

@@ -3,6 +3,7 @@ package broker
 import (
 	"bytes"
 	"fmt"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -105,4 +106,34 @@ func TestBroker_messages_during_a_replay_come_after_it(t *testing.T) {
 	if replayed != topics {
 		t.Errorf("%d of %d were replayed", replayed, topics)
 	}
+}
+
+// meddling lets everybody in, and does something when a client asks for "last".
+type meddling struct{ do func() }
+
+func (g meddling) Login(l Login) (Grant, error) {
+	return Grant{Name: l.User, Write: func(string) bool { return true }, Read: func(topic string) bool {
+		if topic == "last" {
+			g.do()
+		}
+		return true
+	}}, nil
+}
+
+func TestBroker_an_answer_waits_for_no_message_of_the_library(t *testing.T) {
+	var r *rig
+	var round atomic.Int64
+	r = start(t, func(o *Options) {
+		o.Gate = meddling{func() { // the library has the first filter already, and we do not
+			for range 5 {
+				_ = r.server.Publish(fmt.Sprint("room", round.Load(), "/x"), []byte("1"), false, 0)
+			}
+		}}
+	})
+	p := r.join(login("p"))
+	for i := range int64(500) {
+		round.Store(i)
+		p.Subscribe(fmt.Sprint("room", i, "/#"), "last")
+	}
+	p.ExpectNothing()
 }
