@@ -54,7 +54,7 @@ func (p *packer) pack(value []byte) (out []byte, packed *sum) {
 	return bytes.Clone(buf.Bytes()), &s
 }
 
-// released is told of a value that is no longer held.
+// released is told of a value of ours that is no longer held.
 func (p *packer) released(v value) {
 	if v.packed == nil && packable(v.payload) {
 		p.plain.Add(-int64(len(v.payload)))

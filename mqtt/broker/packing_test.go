@@ -59,3 +59,26 @@ func TestRetained_long_values_are_held_packed_and_come_whole(t *testing.T) {
 		t.Errorf("%d values are retained, want 2", n)
 	}
 }
+
+func TestRetained_counts_long_values_as_long_as_they_are_held(t *testing.T) {
+	r := start(t, nil)
+	long := []byte("{" + strings.Repeat(" ", packFrom) + "}")
+	for _, topic := range []string{"v/cleared", "v/replaced", "v/theirs"} {
+		if err := r.Publish(topic, long, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := r.retained.packer.plain.Load(); n != int64(3*len(long)) {
+		t.Errorf("%d bytes are held, want %d", n, 3*len(long))
+	}
+	_ = r.Clear("v/cleared")
+	_ = r.Publish("v/replaced", []byte("1"), true)
+	p := r.join(login5("live"))
+	p.Subscribe("v/theirs")
+	p.Next()
+	p.Publish("v/theirs", "2", true)
+	p.Next()
+	if n := r.retained.packer.plain.Load(); n != 0 {
+		t.Errorf("%d bytes are said to be held, want none", n)
+	}
+}

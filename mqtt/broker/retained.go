@@ -110,9 +110,6 @@ func (r *retained) own(topic string, payload []byte) (changed bool) {
 		return false
 	}
 	r.replace(topic, next)
-	if old.by == nil {
-		r.packer.released(old)
-	}
 	return !old.is(payload) || old.expired(r.now().Unix())
 }
 
@@ -148,7 +145,9 @@ func (r *retained) keepPacket(user, client string, pk packets.Packet) bool {
 
 // replace changes the value of a topic and the sums; mu is held.
 func (r *retained) replace(topic string, next value) {
-	if old, had := r.index[topic]; had && old.by != nil {
+	if old := r.index[topic]; old.by == nil {
+		r.packer.released(old)
+	} else {
 		u := r.users[old.by.user]
 		u.topics--
 		u.bytes -= old.size(topic)
