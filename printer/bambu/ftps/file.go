@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jlaffaye/ftp"
 
@@ -21,8 +23,19 @@ type File struct {
 	Size int64
 }
 
+// oneLine refuses what would be more than one command to the server.
+func oneLine(name string) error {
+	if strings.ContainsFunc(name, unicode.IsControl) {
+		return fault.New(fault.Invalid, "%q is no name of a file", name)
+	}
+	return nil
+}
+
 // Size is the size of a file in bytes. fault.NotFound: there is none.
 func (c *Conn) Size(name string) (int64, error) {
+	if err := oneLine(name); err != nil {
+		return 0, err
+	}
 	n, err := c.client.FileSize(name)
 	if err == nil && n < 0 {
 		err = fault.New(fault.Invalid, "the printer says it has %d bytes", n)
@@ -36,6 +49,9 @@ func (c *Conn) Size(name string) (int64, error) {
 // List are the files of a folder, without the folders in it.
 // fault.NotFound: there is no such folder.
 func (c *Conn) List(folder string) ([]File, error) {
+	if err := oneLine(folder); err != nil {
+		return nil, err
+	}
 	c.allow, c.data = maxListing, nil
 	entries, err := c.client.List(folder)
 	if err != nil && len(entries) == 0 {
@@ -54,6 +70,9 @@ func (c *Conn) List(folder string) ([]File, error) {
 // fault.Conflict: the file has changed or is still being written.
 // ErrDataChannel is in the chain when not even one byte came.
 func (c *Conn) Fetch(name string, size int64, w io.Writer) error {
+	if err := oneLine(name); err != nil {
+		return err
+	}
 	if err := c.fetch(name, size, w); err != nil {
 		return fmt.Errorf("fetching %q: %w", name, err)
 	}

@@ -231,6 +231,21 @@ func TestDial_Refused(t *testing.T) {
 	}
 }
 
+func TestConn_TakesNamesOfOneLineOnly(t *testing.T) {
+	c := start(t, ftpserver.Quirks{}).dial(t)
+	const name = "/cache/Wall bracket.3mf\r\nDELE /empty.3mf"
+	_, errSize := c.Size(name)
+	_, errList := c.List(name)
+	for _, err := range []error{errSize, errList, c.Fetch(name, 1, io.Discard)} {
+		if !fault.Is(err, fault.Invalid) {
+			t.Errorf("error %v, want that it is no name", err)
+		}
+	}
+	if n, err := c.Size("/cache/Wall bracket.3mf"); n != 1<<20 || err != nil {
+		t.Errorf("size %d, %v: the session is out of step", n, err)
+	}
+}
+
 func TestConn_FileThatGrowsWhileItIsRead(t *testing.T) {
 	r := start(t, ftpserver.Quirks{})
 	conn := r.dial(t)

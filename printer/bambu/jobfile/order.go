@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/printwire/printwire/printer"
 )
@@ -136,7 +137,8 @@ func stem(name string) string {
 	return strings.TrimSpace(name)
 }
 
-// paths are where the file of an order may be, the likeliest first.
+// paths are where the file of an order may be, the likeliest first. A name with
+// a line in it would be another command to the server.
 func paths(o Order) []string {
 	var list []string
 	if o.Sent.about(o) {
@@ -156,7 +158,7 @@ func paths(o Order) []string {
 	return slices.DeleteFunc(list, func(p string) bool {
 		was := seen[p]
 		seen[p] = true
-		return was
+		return was || strings.ContainsFunc(p, unicode.IsControl)
 	})
 }
 

@@ -71,6 +71,8 @@ func TestPaths(t *testing.T) {
 		{"sent to a folder", Order{Name: "Box", Sent: Sent{Name: "Box", URL: "file:///sdcard/jobs/My%20Box.3mf"}}, "/jobs/My Box.3mf", []string{"/cache/Box.3mf"}},
 		{"sent without one", Order{Name: "Box", Sent: Sent{Name: "Box", URL: "ftp://Box.gcode.3mf"}}, "/Box.gcode.3mf", []string{"/cache/Box.gcode.3mf"}},
 		{"another print was sent", Order{Name: "Box", Sent: Sent{Name: "Hook", URL: "ftp://Hook.gcode.3mf"}}, "/cache/Box.gcode.3mf", []string{"/cache/Box.3mf"}},
+		{"another command in a URL", Order{Name: "Box", Sent: Sent{Name: "Box", URL: "ftp://Box.3mf%0d%0aDELE%20/x.3mf"}}, "/cache/x.3mf", []string{"/cache/Box.3mf"}},
+		{"another command in a name", Order{Name: "Box\r\nDELE x", File: "Hook.3mf"}, "/cache/Hook.3mf", nil},
 		{"a way out", Order{Name: "../../etc/passwd"}, "/cache/passwd.gcode.3mf", nil},
 	} {
 		got := paths(c.order)
@@ -83,8 +85,8 @@ func TestPaths(t *testing.T) {
 			}
 		}
 		for i, p := range got {
-			if slices.Contains(got[:i], p) {
-				t.Errorf("%s: %q twice", c.name, p)
+			if slices.Contains(got[:i], p) || strings.ContainsAny(p, "\r\n") {
+				t.Errorf("%s: %q is there twice, or more than one line", c.name, p)
 			}
 		}
 	}

@@ -1,21 +1,52 @@
 package jobfile
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"fmt"
 	"io"
 	"os"
+	"runtime/debug"
 
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/printer"
 )
 
 // Parse reads the plan of a plate, 0 for the only one, and its picture, nil
-// for none, out of a sliced file. fault.Invalid: it is none.
+// for none, out of a sliced file. Any error says that it is none.
 type Parse func(r io.ReaderAt, size int64, name string, plate int) (printer.Plan, []byte, error)
 
+// readings ends what is read from when its context does.
+type readings struct {
+	ctx context.Context
+	io.ReaderAt
+}
+
+// ReadAt fails when the context has ended.
+func (r readings) ReadAt(p []byte, at int64) (int, error) {
+	if err := r.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return r.ReaderAt.ReadAt(p, at)
+}
+
+// parse is Parse, for which every failure is one of the file: looking again
+// would not help. A file that nobody thought of must not end the program.
+func (s *search) parse(r io.ReaderAt, size int64, name string, plate int) (plan printer.Plan, picture []byte, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.options.Log.Error("the file of a job could not be read", "file", name, "panic", p, "stack", string(debug.Stack()))
+			err = fault.New(fault.Invalid, "reading %q failed", name)
+		}
+	}()
+	if plan, picture, err = s.options.Parse(r, size, name, plate); err != nil {
+		return printer.Plan{}, nil, fault.New(fault.Invalid, "reading %q: %w", name, err)
+	}
+	return plan, picture, nil
+}
+
 // read makes the plan out of a file that was fetched.
-func (s *search) read(f *os.File, name string, size int64) (printer.Plan, error) {
+func (s *search) read(ctx context.Context, f *os.File, name string, size int64) (printer.Plan, error) {
 	plate, trays := s.order.Plate, s.order.Trays
 	if s.order.Sent.about(s.order) {
 		if plate == 0 {
@@ -25,9 +56,9 @@ func (s *search) read(f *os.File, name string, size int64) (printer.Plan, error)
 			trays = s.order.Sent.Trays
 		}
 	}
-	plan, picture, err := s.options.Parse(f, size, name, plate)
+	plan, picture, err := s.parse(readings{ctx, f}, size, name, plate)
 	if err != nil {
-		return printer.Plan{}, fmt.Errorf("reading %q: %w", name, err)
+		return printer.Plan{}, err
 	}
 	plan.File = name
 	for i := range plan.Filaments {

@@ -186,7 +186,7 @@ func (s *search) once(ctx context.Context) (printer.Plan, error) {
 		return printer.Plan{}, err
 	}
 	defer f.Close()
-	return s.read(f, name, size)
+	return s.read(ctx, f, name, size)
 }
 
 // find is where the file is, and its size.

@@ -236,6 +236,29 @@ func TestReader_SaysWhyNothingIsKnown(t *testing.T) {
 	}
 }
 
+func TestReader_ReadsAFileThatCannotBeReadOnce(t *testing.T) {
+	for name, parse := range map[string]jobfile.Parse{
+		"another kind of file": func(io.ReaderAt, int64, string, int) (printer.Plan, []byte, error) {
+			return printer.Plan{}, nil, fault.New(fault.Unsupported, "binary G-code is not read")
+		},
+		"one that nobody thought of": func(r io.ReaderAt, size int64, _ string, _ int) (printer.Plan, []byte, error) {
+			return printer.Plan{}, make([]byte, 1)[size:], nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/Box.3mf": "good"})
+			tries := 0
+			r.options.Parse = func(from io.ReaderAt, size int64, name string, plate int) (printer.Plan, []byte, error) {
+				tries++
+				return parse(from, size, name, plate)
+			}
+			if p := r.read(t, jobfile.Order{Name: "Box"}).Plan; !strings.Contains(p.Missing, "damaged") || tries != 1 {
+				t.Errorf("plan %+v after %d tries, want one, and that the file cannot be read", p, tries)
+			}
+		})
+	}
+}
+
 // full is a cache on a full disk.
 type full struct{ jobfile.Cache }
 
@@ -252,6 +275,19 @@ func TestReader_EndsWithItsContext(t *testing.T) {
 		if d.asked > 3 {
 			cancel()
 		}
+	}
+	if _, err := jobfile.New(r.options).Read(ctx, jobfile.Order{Name: "Box"}, access()); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestReader_ReadingEndsWithItsContext(t *testing.T) {
+	r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/Box.3mf": "good"})
+	ctx, cancel := context.WithCancel(t.Context())
+	r.options.Parse = func(from io.ReaderAt, _ int64, _ string, _ int) (printer.Plan, []byte, error) {
+		cancel()
+		_, err := from.ReadAt(make([]byte, 1), 0)
+		return printer.Plan{}, nil, err
 	}
 	if _, err := jobfile.New(r.options).Read(ctx, jobfile.Order{Name: "Box"}, access()); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
