@@ -139,7 +139,7 @@ func (s *Server) Fetched(path string) int {
 	return s.fetched[path]
 }
 
-// Sessions is how many clients are connected.
+// Sessions is how many connections clients have, those for data included.
 func (s *Server) Sessions() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()

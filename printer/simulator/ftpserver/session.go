@@ -61,7 +61,7 @@ func (c *session) say(code int, text string) {
 	_, _ = fmt.Fprintf(c.conn, "%d %s\r\n", code, text) // a dead client is noticed by the next read
 }
 
-// answers are the commands that need nothing but an answer.
+// answer is that to a command that needs nothing else.
 func (c *session) answer(verb string) (code int, text string) {
 	switch verb {
 	case "NOOP":

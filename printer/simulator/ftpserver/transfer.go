@@ -1,6 +1,7 @@
 package ftpserver
 
 import (
+	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -31,6 +32,8 @@ func (c *session) transfer(body func(w io.Writer) error) bool {
 		return false
 	}
 	defer l.Close()
+	stop := context.AfterFunc(c.ctx, func() { _ = l.Close() }) // owner: transfer, which stops it; it returns at once
+	defer stop()
 	if c.clear && !c.options.Quirks.AnyData && !c.options.Quirks.HangOnProtected {
 		c.say(522, "data connections must be encrypted")
 		return false
