@@ -157,7 +157,7 @@ func TestDocument_badInput(t *testing.T) {
 		{"a comma too many", report("1", `"mc_percent":1,`), errNotJSON},
 		{"an open string", `{"print":{"command":"push_status`, errNotJSON},
 		{"a bad neighbour of a good report", `{"print":{"mc_percent":1},"x":tru}`, errNotJSON},
-		{"more than 1 MiB", report("1", `"x":"`+strings.Repeat("y", 1<<20)+`"`), errTooLarge},
+		{"more than 256 KiB", report("1", `"x":"`+strings.Repeat("y", maxReport)+`"`), errTooLarge},
 		{"20,000 levels", deep(20000), errTooDeep},
 		{"20,000 levels of arrays", `{"print":{"hms":` + strings.Repeat("[", 20000) + strings.Repeat("]", 20000) + `}}`, errTooDeep},
 		{"65 levels", deep(65), errTooDeep},

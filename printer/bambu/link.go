@@ -26,6 +26,8 @@ type target struct {
 	TLS                     *tls.Config
 	Subscribe               string
 	OnMessage               func(payload []byte)
+	// OnLarge is told of the size of a message that was left out.
+	OnLarge func(size int)
 }
 
 // dialFunc opens a connection, subscribed. fault.Denied: the login was refused,
@@ -36,8 +38,8 @@ type dialFunc func(ctx context.Context, t target) (conn, error)
 func dialMQTT(ctx context.Context, t target) (conn, error) {
 	l, err := client.Dial(ctx, client.LinkOptions{
 		Address: t.Address, TLS: t.TLS, User: t.User, Password: t.Password, ClientID: t.ClientID,
-		Subscribe: []string{t.Subscribe},
-		OnMessage: func(_ string, payload []byte) { t.OnMessage(payload) },
+		Subscribe: []string{t.Subscribe}, MaxPacket: maxReport,
+		OnMessage: func(_ string, payload []byte) { t.OnMessage(payload) }, OnLarge: t.OnLarge,
 	})
 	if err != nil {
 		return nil, err
@@ -62,7 +64,10 @@ const (
 type link struct {
 	conn    conn
 	request string
-	inbox   chan []byte
+	// inbox are the payloads; nil stands for one that was too large to be taken.
+	inbox chan []byte
+	// large is the size of the last one of these, 0 for none since it was looked at.
+	large atomic.Int64
 	// overflow: payloads were dropped because the inbox was full.
 	overflow atomic.Bool
 	// mute: the printer does not confirm what is published at QoS 1.
@@ -83,7 +88,7 @@ func open(ctx context.Context, dial dialFunc, t target, serial string) (*link, e
 		inbox:   make(chan []byte, inboxSize),
 	}
 	t.Subscribe = "device/" + serial + "/report"
-	t.OnMessage = l.receive
+	t.OnMessage, t.OnLarge = l.receive, l.tooLarge
 	c, err := dial(ctx, t)
 	if err != nil {
 		return nil, err
@@ -100,6 +105,12 @@ func (l *link) receive(payload []byte) {
 	default:
 		l.overflow.Store(true)
 	}
+}
+
+// tooLarge is receive for a message that was left out: its size is all that is known.
+func (l *link) tooLarge(size int) {
+	l.large.Store(int64(size))
+	l.receive(nil)
 }
 
 // send publishes the outbox, so that the driver's loop never waits for a socket.

@@ -1,6 +1,8 @@
 package bambu
 
 import (
+	"bytes"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -76,6 +78,48 @@ func TestDriver_FloodIsAskedAboutEverMoreRarely(t *testing.T) {
 		r.wait(10 * time.Millisecond)
 		if n := r.sent("pushall") - asked; n != 1 {
 			t.Errorf("after a calm time it is asked %d times at once, want once", n)
+		}
+	})
+}
+
+func TestDriver_AReportThatIsTooLargeIsLeftOut(t *testing.T) {
+	var b bytes.Buffer
+	runBubble(t, func(r *rig) {
+		r.logTo(&b)
+		r.start(fresh())
+		for range fullEvery/(20*time.Second) + 1 {
+			r.conn().say(`{"print":{"command":"push_status","bed_temper":40}}`)
+			r.wait(20 * time.Second)
+		}
+		asked := r.sent("pushall")
+		for range 3 {
+			r.conn().target.OnLarge(300 << 10)
+			r.wait(10 * time.Millisecond)
+		}
+		r.conn().say(`{"print":{"command":"push_status","bed_temper":41}}`)
+		r.wait(10 * time.Millisecond)
+		if got := r.state().Bed.Temperature; got != printer.Some(41.0) || r.links() != 1 {
+			t.Errorf("bed at %v over %d links, want the next report on the first one", got, r.links())
+		}
+		if n := r.sent("pushall") - asked; n != 1 {
+			t.Errorf("asked %d times for a full report, want once for what is missing", n)
+		}
+		r.stop()
+	})
+	if n := logged(&b, "report refused"); n != 1 || !strings.Contains(b.String(), "bytes=307200") {
+		t.Errorf("%d lines, want one with the size\n%s", n, b.String())
+	}
+}
+
+func TestDriver_ReportsThatAreTooLargeAreASignOfLife(t *testing.T) {
+	inBubble(t, fresh(), func(r *rig) {
+		r.answerWith(silence)
+		for range 12 {
+			r.wait(10 * time.Second)
+			r.conn().target.OnLarge(300 << 10)
+		}
+		if r.links() != 1 || !r.state().Online {
+			t.Errorf("%d links, online %v: want the first to stand", r.links(), r.state().Online)
 		}
 	})
 }

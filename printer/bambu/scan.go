@@ -9,13 +9,13 @@ import (
 
 // Limits of one payload. A printer's largest known report is 20 kB, 8 deep.
 const (
-	maxReport = 1 << 20
+	maxReport = 256 << 10
 	maxDepth  = 64
 )
 
 // The reasons for which a payload is refused, to be told apart with errors.Is.
 var (
-	errTooLarge = fault.New(fault.Invalid, "report: expected at most 1 MiB")
+	errTooLarge = fault.New(fault.Invalid, "report: expected at most 256 KiB")
 	errTooDeep  = fault.New(fault.Invalid, "report: expected at most 64 levels of JSON")
 	errNotJSON  = fault.New(fault.Invalid, "report: expected valid JSON")
 	errShape    = fault.New(fault.Invalid, "report: expected a JSON object of JSON objects")

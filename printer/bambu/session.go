@@ -171,13 +171,16 @@ func (s *session) read(payload []byte, now time.Time) {
 		s.gap, s.complete = true, false
 		s.net.overflowed(now)
 	}
-	m, err := s.doc.apply(payload)
 	s.net.alive(now)
+	if size := s.net.link.large.Swap(0); size > 0 {
+		s.refuse(errTooLarge, int(size), now)
+	}
+	if payload == nil {
+		return
+	}
+	m, err := s.doc.apply(payload)
 	if err != nil {
-		s.log.warnHourly(now, err.Error(), "report refused", "error", err, "bytes", len(payload))
-		if s.net.deltas { // what it said is missing until a full one comes
-			s.askAll(now, fullEvery)
-		}
+		s.refuse(err, len(payload), now)
 		return
 	}
 	switch m.Kind {
@@ -190,6 +193,14 @@ func (s *session) read(payload []byte, now time.Time) {
 		}
 	case kindAck:
 		s.acknowledged(m.Ack, now)
+	}
+}
+
+// refuse takes a report that cannot be read.
+func (s *session) refuse(why error, size int, now time.Time) {
+	s.log.warnHourly(now, why.Error(), "report refused", "error", why, "bytes", size)
+	if s.net.deltas { // what it said is missing until a full one comes
+		s.askAll(now, fullEvery)
 	}
 }
 
