@@ -11,6 +11,7 @@ import (
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/mqtt"
+	"github.com/printwire/printwire/printer"
 )
 
 const (
@@ -152,7 +153,7 @@ func (d *Discovery) answer(o order, err error) {
 		r.Reason = &reason
 		d.log.Info("command failed", "printer", o.queue, "command", r.Command, "error", err)
 	}
-	if !validSerial(o.queue) && o.queue != "bridge" {
+	if !printer.ValidSerial(o.queue) && o.queue != "bridge" {
 		return
 	}
 	b, err := json.Marshal(r)

@@ -81,20 +81,6 @@ func (dev *device) rank() int {
 	}
 }
 
-// validSerial tells whether a serial can be a level of a topic and part of an id.
-func validSerial(s string) bool {
-	if s == "" || len(s) > 50 {
-		return false
-	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if !(c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-') {
-			return false
-		}
-	}
-	return true
-}
-
 // newFamily makes the devices of a printer that is seen for the first time.
 func (d *Discovery) newFamily(snap printer.Snapshot) *family {
 	f := &family{id: snap.Config.ID, serial: snap.Config.Serial, slug: d.slugOf(snap.Config)}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
+	"github.com/printwire/printwire/printer"
 )
 
 // staleEvent is the age from which an event is no longer told on MQTT.
@@ -147,7 +148,7 @@ func (e *events) tell(entry journal.Entry) error {
 func (e *events) base(entry journal.Entry) string {
 	switch e.origins[entry.Name] {
 	case journal.FromPrinter:
-		if validSerial(entry.Serial) {
+		if printer.ValidSerial(entry.Serial) {
 			return root + "/" + entry.Serial + "/"
 		}
 	case journal.FromTariff:

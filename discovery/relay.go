@@ -109,7 +109,7 @@ func (d *Discovery) Apply(_ context.Context, changes []printer.Change) {
 // It returns the devices that have to be announced for the first time.
 func (d *Discovery) take(snap printer.Snapshot, now time.Time) (fresh []*device) {
 	serial := snap.Config.Serial
-	if !validSerial(serial) {
+	if !printer.ValidSerial(serial) {
 		d.log.Warn("printer not shown: its serial cannot be in a topic", "id", snap.Config.ID)
 		return nil
 	}
