@@ -3,6 +3,7 @@ package simulator
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -235,7 +236,7 @@ func (p *Printer) Roots() *x509.CertPool { return p.authority.Roots() }
 
 // Run serves clients and moves the printer's clock until ctx ends. It leaves
 // nothing behind. It may be called once.
-func (p *Printer) Run(ctx context.Context) error {
+func (p *Printer) Run(ctx context.Context) (err error) {
 	if err := p.Listen(); err != nil {
 		return err
 	}
@@ -246,7 +247,7 @@ func (p *Printer) Run(ctx context.Context) error {
 		go func() { stored <- p.files.Run(ctx) }() // owner: Run cancels it and waits for stored
 		defer func() {
 			cancel()
-			<-stored
+			err = errors.Join(err, <-stored)
 		}()
 	}
 	done := make(chan error, 1)
