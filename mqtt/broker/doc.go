@@ -57,7 +57,7 @@
 // publish that is sent again is answered with an error (OnPacketEncode), the
 // subscriptions of an expired session stay (OnClientExpired), "a/#" does not replay
 // "a" (replay.go), "a/+/#" does not match "a/b" (fanout.go), a filter costs a
-// kilobyte and a message fifteen allocations for each subscriber (fanout.go), malformed filters are
-// accepted (OnSubscribe), topic aliases towards clients break when a message is
+// kilobyte and a message fifteen allocations for each subscriber (fanout.go), an answer
+// waits for a message that is never written (broker.go settings), malformed filters are accepted (OnSubscribe), topic aliases towards clients break when a message is
 // dropped (OnConnect), a client named "inline" takes our own place (newBroker).
 package broker
