@@ -194,7 +194,8 @@ func (s *stagehand) job(ctx context.Context, n, kind int) error {
 	a.ends = []string{"print_complete"}
 	for s.sim.Status().State != "FINISH" {
 		p := s.sim.Status().Percent
-		if err := s.until(ctx, a, min(p+5, 95), kind == actSteady); err != nil {
+		// The second tray feeds only until the end: who is away until then cannot know of it.
+		if err := s.until(ctx, a, min(p+5, 95), kind == actSteady || kind == actSwap); err != nil {
 			return err
 		}
 		if p >= 90 {
