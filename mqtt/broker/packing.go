@@ -12,7 +12,7 @@ import (
 // packFrom is the size from which our own values are held packed: announcements,
 // which are long JSON, say much the same and hardly ever change. Documents that
 // change every second are smaller.
-const packFrom = 6 << 10
+const packFrom = 8 << 10
 
 // packMost is how much of such values is held as it is. What packing works with is
 // large: for a few printers it would cost more than it saves.

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"strconv"
+	"time"
 
 	"github.com/printwire/printwire/printer"
 	"github.com/printwire/printwire/printer/bambu/ftps"
@@ -23,6 +24,9 @@ const homeKeeps = 11
 // arrived is how far a file has to be sent, in %, before it is looked for.
 const arrived = 99
 
+// lookAgain is after how long a file server that did not answer is asked again.
+const lookAgain = 5 * time.Minute
+
 // files is what a session knows of the file of its job.
 type files struct {
 	// reader is nil where nobody wants to know.
@@ -32,6 +36,8 @@ type files struct {
 	// plan is that of the job with the id job.
 	job  string
 	plan printer.Plan
+	// again is when it is worth looking again for what was missing, zero for never.
+	again time.Time
 	// running is where a reading for the job with the id reading ends, nil
 	// while there is none; stop ends it.
 	running chan jobfile.Result
@@ -57,7 +63,7 @@ func fileReader(o Options, log *slog.Logger) planReader {
 // newFiles goes on with the plan that was stored with a state.
 func newFiles(reader planReader, s printer.State) files {
 	f := files{reader: reader}
-	if p := s.Job.Plan; p.Known() || p.Missing != "" {
+	if p := s.Job.Plan; p.Known() { // what was missing may be there by now
 		f.job, f.plan = s.Job.ID, p
 	}
 	return f
@@ -81,12 +87,13 @@ func (s *session) lookAtFile(ctx context.Context) {
 	switch {
 	case f.reader == nil, f.running != nil, !s.net.delivering, s.gap:
 		return
-	case !l.ongoing(), l.Job.ID == f.job, s.facts.Name == "":
+	case !l.ongoing(), l.Job.ID == f.job && !due(f.again, s.d.now()), s.facts.Name == "":
 		return
 	case l.Activity == printer.Preparing && !s.fileArrived():
 		return
 	}
 	ctx, f.stop = context.WithCancel(ctx)
+	f.again = time.Time{}
 	f.reading, f.running = l.Job.ID, make(chan jobfile.Result, 1)
 	reader, order, done := f.reader, s.orderOfJob(), f.running
 	access := jobfile.Access{TLS: s.d.check(s.mem.Pin).config(), ClearData: s.mem.ClearFiles}
@@ -138,6 +145,9 @@ func (s *session) fileRead(r jobfile.Result) {
 	}
 	f.job, f.plan = f.reading, jobfile.ByKind(r.Plan, s.state)
 	s.mem.ClearFiles = r.ClearData
+	if r.Passing {
+		f.again = s.d.now().Add(lookAgain)
+	}
 	s.keep = true
 	s.show(s.d.now())
 }

@@ -160,6 +160,35 @@ func TestDriver_TheNextJobHasItsOwnFile(t *testing.T) {
 	})
 }
 
+func TestDriver_AFileServerThatDoesNotAnswerIsAskedAgain(t *testing.T) {
+	down := true
+	f := &fakeFiles{result: func(o jobfile.Order) jobfile.Result {
+		if down {
+			return jobfile.Result{Plan: printer.Plan{Missing: "Nobody answers."}, Passing: true}
+		}
+		return planOf(o)
+	}}
+	withFiles(t, fresh(), f, func(r *rig) {
+		r.conn().say(bracket)
+		r.wait(4 * time.Second)
+		down = false
+		for range 20 {
+			r.conn().say(bracket)
+			r.wait(10 * time.Second)
+		}
+		if n := len(f.asked()); n != 1 {
+			t.Errorf("%d readings within the pause, want one", n)
+		}
+		for range 20 {
+			r.conn().say(bracket)
+			r.wait(10 * time.Second)
+		}
+		if p := r.state().Job.Plan; p.Grams != printer.Some(15.2) || len(f.asked()) != 2 {
+			t.Errorf("plan %+v after %d readings", p, len(f.asked()))
+		}
+	})
+}
+
 func TestDriver_WhatCannotBeHadIsSaidAndLookedForAgainOnDemand(t *testing.T) {
 	f := &fakeFiles{result: func(jobfile.Order) jobfile.Result {
 		return jobfile.Result{Plan: printer.Plan{Missing: "No memory card."}}

@@ -66,6 +66,8 @@ type Result struct {
 	// ClearData: only data connections without TLS work with this printer;
 	// remember it for the next time.
 	ClearData bool
+	// Passing: nothing was there to answer, which may be another time.
+	Passing bool
 }
 
 // New makes a Reader and starts nothing.
@@ -115,7 +117,7 @@ func (r *Reader) Read(ctx context.Context, o Order, a Access) (Result, error) {
 		return Result{}, ctx.Err()
 	}
 	r.options.Log.Info("nothing is known of the job's file", "job", o.Name, "error", last)
-	return Result{Plan: printer.Plan{Missing: sentence(o, last)}, ClearData: a.ClearData}, nil
+	return Result{Plan: printer.Plan{Missing: sentence(o, last)}, ClearData: a.ClearData, Passing: fault.Is(last, fault.Offline)}, nil
 }
 
 // wait is false when ctx ended first.
