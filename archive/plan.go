@@ -110,6 +110,7 @@ func (r Record) FilamentCost() printer.Opt[float64] {
 		return r.Usage.FilamentCost
 	}
 	var sum printer.Opt[float64]
+	total := 0.0
 	for _, f := range r.Filament {
 		grams := f.Grams.Or(f.PlannedGrams.Or(0) * r.scale())
 		switch {
@@ -118,7 +119,11 @@ func (r Record) FilamentCost() printer.Opt[float64] {
 			return printer.Opt[float64]{}
 		default:
 			sum = printer.Some(sum.Or(0) + grams*f.PricePerKg.Value/1000)
+			total += grams
 		}
+	}
+	if sum.Known && r.Edits.Grams.Known && total > 0 { // a person knows better
+		sum.Value *= r.Edits.Grams.Value / total
 	}
 	if sum.Known {
 		sum.Value = math.Round(sum.Value*100) / 100

@@ -48,6 +48,11 @@ func TestSampler_TakesThePlanIntoTheRecord(t *testing.T) {
 			if got := r.FilamentCost(); got != printer.Some(c.cost) {
 				t.Errorf("cost %v, want %v", got, c.cost)
 			}
+			edited := r
+			edited.Edits.Grams = printer.Some(2 * c.grams)
+			if got := edited.FilamentCost(); !got.Known || got.Value < 1.9*c.cost || got.Value > 2.1*c.cost {
+				t.Errorf("cost %v of twice the grams, want about twice %v", got, c.cost)
+			}
 			if r.EstimateSeconds != printer.Some(5400) || r.Picture != "abc" || len(r.Filament) != 2 {
 				t.Fatalf("record %+v", r)
 			}

@@ -97,7 +97,11 @@ func (a *api) objects(ctx context.Context, in *printerPath) (*plateAnswer, error
 func describePlate(s printer.State) Plate {
 	job := s.Job
 	p := Plate{Objects: []PlateObject{}, Skipped: append([]int{}, job.SkippedObjects...)}
+	left := 0
 	for _, o := range job.Plan.Objects {
+		if !slices.Contains(job.SkippedObjects, o.ID) {
+			left++
+		}
 		p.Objects = append(p.Objects, PlateObject{ID: o.ID, Name: o.Name, Skipped: slices.Contains(job.SkippedObjects, o.ID)})
 	}
 	if job.Plan.Known() {
@@ -108,7 +112,7 @@ func describePlate(s printer.State) Plate {
 		p.Problem = &why
 	}
 	active := s.Shown() == printer.Printing || s.Shown() == printer.Paused
-	p.CanSkip = active && s.Caps.SkipObjects && !s.Caps.ReadOnly() && len(p.Objects)-len(p.Skipped) > 1
+	p.CanSkip = active && s.Caps.SkipObjects && !s.Caps.ReadOnly() && left > 1
 	return p
 }
 

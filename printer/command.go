@@ -267,7 +267,7 @@ func checkObjects(s State, c Command) error {
 		}
 		gone[id] = true
 	}
-	if n := len(s.Job.Plan.Objects); n > 0 && len(gone) >= n {
+	if s.Job.Plan.Known() && !slices.ContainsFunc(s.Job.Plan.Objects, func(o Object) bool { return !gone[o.ID] }) {
 		return fault.New(fault.Conflict, "at least one object must remain; stop the print instead").At("objects")
 	}
 	return nil

@@ -151,6 +151,8 @@ func TestCheck_Objects(t *testing.T) {
 	s.Job.SkippedObjects = []int{17}
 	planned := s
 	planned.Job.Plan = printer.Plan{File: "Box.3mf", Objects: []printer.Object{{ID: 17}, {ID: 23}, {ID: 42}}}
+	strange := planned
+	strange.Job.SkippedObjects = []int{17, 999}
 	for _, c := range []struct {
 		name    string
 		state   printer.State
@@ -164,6 +166,7 @@ func TestCheck_Objects(t *testing.T) {
 		{"twice", planned, []int{23, 23}, "already"},
 		{"all that are left", planned, []int{23, 42}, "at least one"},
 		{"who knows", s, []int{5}, ""},
+		{"one of two, beside one that is not of the plate", strange, []int{23}, ""},
 		{"no id", s, []int{-1}, "no object -1"},
 		{"too many", s, make([]int, printer.MaxObjects+1), "must name"},
 	} {
