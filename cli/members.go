@@ -67,15 +67,15 @@ type printersEditCmd struct {
 	Port        *int    `help:"Port; 0 is the family's own."`
 	AccessCode  *string `help:"LAN access code, as the printer's screen shows it."`
 	Certificate *string `help:"How its certificate is checked: pin, verify or insecure." placeholder:"HOW" words:"pin,verify,insecure"`
-	Roots       *string `help:"File with the maker's root certificates (PEM), for verify." type:"existingfile" placeholder:"FILE"`
+	Roots       string  `help:"File with the maker's root certificates (PEM), for verify." type:"existingfile" placeholder:"FILE"`
 	Area        *string `help:"Where it stands, suggested to Home Assistant; empty for nowhere."`
 }
 
 // Run changes a printer.
 func (c printersEditCmd) Run(ctx context.Context, env Env) error {
 	edit := app.PrinterEdit{Name: c.Name, Host: c.Host, Port: c.Port, AccessCode: c.AccessCode, Certificate: c.Certificate, Area: c.Area}
-	if c.Roots != nil {
-		roots, err := rootsOf(*c.Roots)
+	if c.Roots != "" {
+		roots, err := rootsOf(c.Roots)
 		if err != nil {
 			return err
 		}

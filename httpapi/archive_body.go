@@ -86,7 +86,7 @@ type Archive struct {
 	FilamentUsedGrams *float64          `json:"filament_used_grams" doc:"The same as filament_used."`
 	FilamentDetails   *string           `json:"filament_details" doc:"The same by material."`
 	PlannedGrams      *float64          `json:"planned_grams" doc:"What the sliced file says for the whole print."`
-	FilamentCost      *float64          `json:"filament_cost"`
+	FilamentCost      *float64          `json:"filament_cost" doc:"At the price per kilogram that the sliced file names; currency is null then."`
 	FilamentMetres    *float64          `json:"filament_used_m"`
 	FilamentType      *string           `json:"filament_type"`
 	FilamentColor     *string           `json:"filament_color"`

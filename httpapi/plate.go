@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -116,9 +117,44 @@ func describePlate(s printer.State) Plate {
 	return p
 }
 
-type skipBody struct {
-	Objects []int `json:"objects" required:"false" maxItems:"256" doc:"The ids of the objects."`
-	IDs     []int `json:"object_ids,omitempty" required:"false" maxItems:"256" doc:"The same as objects."`
+// skipBody is a bare list of ids, as Bambuddy's clients send it, or an object
+// with the list as objects or object_ids.
+type skipBody []int
+
+// Schema takes either form.
+func (skipBody) Schema(huma.Registry) *huma.Schema {
+	none, most, least := 0.0, printer.MaxObjects, 1
+	list := &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeInteger, Minimum: &none}, MinItems: &least, MaxItems: &most}
+	named := func(field string) *huma.Schema {
+		return &huma.Schema{Type: huma.TypeObject, Properties: map[string]*huma.Schema{field: list}, Required: []string{field}, AdditionalProperties: false}
+	}
+	s := &huma.Schema{Description: "The ids of the objects.", OneOf: []*huma.Schema{list, named("objects"), named("object_ids")}}
+	for _, o := range append(s.OneOf, list.Items) {
+		o.PrecomputeMessages()
+	}
+	s.PrecomputeMessages()
+	return s
+}
+
+// UnmarshalJSON takes either form.
+func (b *skipBody) UnmarshalJSON(text []byte) error {
+	var named struct {
+		Objects []int `json:"objects"`
+		IDs     []int `json:"object_ids"`
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
+		if err := json.Unmarshal(text, &named); err != nil {
+			return err
+		}
+		*b = slices.Concat(named.Objects, named.IDs)
+		return nil
+	}
+	var list []int
+	if err := json.Unmarshal(text, &list); err != nil {
+		return err
+	}
+	*b = list
+	return nil
 }
 
 type skipCall struct {
@@ -127,10 +163,7 @@ type skipCall struct {
 }
 
 func (a *api) skipObjects(ctx context.Context, in *skipCall) (*controlAnswer, error) {
-	ids := in.Body.Objects
-	if len(ids) == 0 {
-		ids = in.Body.IDs
-	}
+	ids := []int(in.Body)
 	if len(ids) == 0 {
 		return nil, missing("objects", "a list of ids")
 	}

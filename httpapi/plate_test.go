@@ -108,13 +108,13 @@ func TestPlate_SkipObjects(t *testing.T) {
 		body string
 		code int
 	}{
-		{`{"objects":[17]}`, 200}, {`{"object_ids":[42]}`, 200},
+		{`{"objects":[17]}`, 200}, {`{"object_ids":[42]}`, 200}, {`[17]`, 200}, {`[]`, 422}, {`[5]`, 422}, {`["17"]`, 422},
 		{`{"objects":[23]}`, 409}, {`{"objects":[17,42]}`, 409}, {`{"objects":[5]}`, 422}, {`{"objects":[]}`, 422}, {`{}`, 422},
 		{`{"objects":["all"]}`, 422},
 	} {
 		f := newFixture(t)
 		f.fleet.set(1, planned)
-		got := f.request(http.MethodPost, "/api/v1/printers/1/print/skip-objects", c.body, "X-API-Key", f.key([]string{"printers:control"}))
+		got := f.request(http.MethodPost, "/api/v1/printers/1/print/skip-objects", c.body, "X-API-Key", f.key([]string{"printers:control"}), "Content-Type", "application/json")
 		if got.code != c.code {
 			t.Errorf("%s: %d %s, want %d", c.body, got.code, got.body, c.code)
 		}
