@@ -34,7 +34,8 @@ func callRows() []callRow {
 	return []callRow{
 		{"Printers", "GET /printers, GET /printers/{id}, POST /printers, PATCH /printers/{id}, DELETE /printers/{id}, POST /printers/test", yes, "", "a serial does for the id everywhere"},
 		{"Printers", "GET " + p + "status, POST " + p + "refresh-status, POST " + p + "connect, POST " + p + "disconnect", yes, "", ""},
-		{"Printers", "GET " + p + "diagnostic, POST /printers/diagnostic", no, "", "`POST /printers/test` says what is found"},
+		{"Printers", "GET " + p + "diagnostic", yes, "", "what the connection has shown; nothing is probed"},
+		{"Printers", "POST /printers/diagnostic", no, "", "`POST /printers/test` says what is found"},
 		{"Printers", "GET " + p + "cover", yes, "", "404 until the printer's file has been read"},
 		{"Camera", "GET " + p + "camera/stream, GET " + p + "camera/snapshot, POST " + p + "camera/stop, POST /printers/camera/stream-token", no, "camera", ""},
 		{"Control", "POST " + p + "print/pause, POST " + p + "print/resume, POST " + p + "print/stop, POST " + p + "print-speed, POST " + p + "chamber-light", yes, "", "the answer says whether the printer confirmed"},

@@ -123,3 +123,53 @@ func TestPlate_SkipObjects(t *testing.T) {
 		}
 	}
 }
+
+func TestDiagnosis(t *testing.T) {
+	f := newFixture(t)
+	key := f.key([]string{"printers:read"})
+	for _, c := range []struct {
+		name    string
+		change  func(*printer.State)
+		overall string
+		checks  map[string]string
+	}{
+		{"all is well", func(s *printer.State) {
+			s.Online, s.Caps.Control = true, printer.Some(true)
+			s.Job.Plan = printer.Plan{File: "/cache/x.3mf"}
+		}, "ok", map[string]string{"port_mqtt": "pass", "mqtt_auth": "pass", "developer_mode": "pass", "port_ftps": "pass", "subnet": "skip"}},
+		{"read-only, without a card", func(s *printer.State) {
+			s.Online, s.Caps.Control = true, printer.Some(false)
+			s.Job.Plan = printer.Plan{Missing: "Insert a memory card."}
+		}, "warnings", map[string]string{"developer_mode": "warn", "port_ftps": "warn"}},
+		{"wrong code", func(s *printer.State) {
+			s.Online, s.Problem = false, printer.Problem{Code: printer.ProblemAccessCode, Text: "Compare the code."}
+		}, "problems", map[string]string{"port_mqtt": "pass", "mqtt_auth": "fail"}},
+		{"switched off", func(s *printer.State) {
+			s.Online, s.Problem = false, printer.Problem{Code: printer.ProblemUnreachable, Text: "It may be switched off."}
+		}, "problems", map[string]string{"port_mqtt": "fail", "mqtt_auth": "skip"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f.fleet.set(1, func(s *printer.Snapshot) {
+				s.State = printer.State{}
+				c.change(&s.State)
+			})
+			doc := f.request(http.MethodGet, "/api/v1/printers/1/diagnostic", "", "X-API-Key", key).object(t)
+			if doc["overall"] != c.overall {
+				t.Errorf("overall %v, want %s", doc["overall"], c.overall)
+			}
+			got := map[string]string{}
+			for _, one := range doc["checks"].([]any) {
+				check := one.(map[string]any)
+				got[check["id"].(string)] = check["status"].(string)
+				if (check["status"] == "fail" || check["status"] == "warn") && check["message"] == nil {
+					t.Errorf("%v without a word", check)
+				}
+			}
+			for id, want := range c.checks {
+				if got[id] != want {
+					t.Errorf("%s is %q, want %q", id, got[id], want)
+				}
+			}
+		})
+	}
+}

@@ -62,6 +62,12 @@ func printerRoutes() []row {
 			serve: serve((*api).objects),
 		},
 		{
+			method: http.MethodGet, path: base + "/printers/{id}/diagnostic", scope: auth.PrintersRead, class: classRead, audit: "printers.diagnostic",
+			tag: "Printers", summary: "How well a printer can be reached", example: exampleDiagnosis(),
+			more:  "What the connection and the last job's file have shown; nothing is probed for it. POST /printers/test tries a connection.",
+			serve: serve((*api).diagnosis),
+		},
+		{
 			method: http.MethodPost, path: base + "/printers/{id}/refresh-status", aliases: []string{base + "/printers/{id}/refresh"},
 			scope: auth.PrintersRead, class: classWrite, audit: "printers.refresh",
 			tag: "Printers", summary: "Ask the printer for a full report", example: Done{Status: "refresh_requested", Message: "Status refresh requested"},
