@@ -13,7 +13,9 @@ import (
 type channel struct {
 	net.Conn
 	patience time.Duration
-	left     int64
+	// first is the patience before anything came, 0 for the usual one.
+	first time.Duration
+	left  int64
 	// got is how many bytes came.
 	got  int64
 	drop func()
@@ -24,7 +26,11 @@ func (c *channel) Read(p []byte) (int, error) {
 	if c.left <= 0 {
 		return 0, fault.New(fault.Invalid, "the printer sends more than it said or than is sane")
 	}
-	if err := c.Conn.SetReadDeadline(time.Now().Add(c.patience)); err != nil {
+	patience := c.patience
+	if c.got == 0 && c.first > 0 {
+		patience = c.first
+	}
+	if err := c.Conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 		return 0, err
 	}
 	n, err := c.Conn.Read(p[:min(int64(len(p)), c.left)])

@@ -31,6 +31,10 @@ const (
 	maxListing = 4 << 20
 )
 
+// firstByte is how long a data connection may bring nothing: it is there already,
+// and firmware that hangs with TLS on it does so for ever.
+const firstByte = 4 * time.Second
+
 // Options say which printer, and how patient to be.
 type Options struct {
 	// Address is host:port.
@@ -130,7 +134,7 @@ func (c *Conn) connect(network, address string) (net.Conn, error) {
 	if c.client == nil {
 		return c.control(ctx, raw)
 	}
-	c.data = &channel{Conn: raw, patience: c.options.Patience, left: c.allow, drop: func() { c.leave(raw) }}
+	c.data = &channel{Conn: raw, patience: c.options.Patience, first: min(c.options.Patience, firstByte), left: c.allow, drop: func() { c.leave(raw) }}
 	if !c.options.ClearData {
 		c.data.Conn = tls.Client(raw, c.tls) // its first read shakes hands
 	}

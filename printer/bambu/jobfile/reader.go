@@ -100,10 +100,15 @@ func (r *Reader) Read(ctx context.Context, o Order, a Access) (Result, error) {
 	s := &search{Reader: r, order: o, tls: a.TLS, clear: a.ClearData}
 	defer s.hangUp()
 	var last error
-	for try := range r.options.Tries {
-		if try > 0 && !wait(ctx, r.options.Pause) {
+	tries := r.options.Tries
+	if o.KeepsFiles.Known && !o.KeepsFiles.Value { // it is there, or will not come
+		tries = min(tries, 2)
+	}
+	for try := range tries {
+		if try > 0 && !s.swapped && !wait(ctx, r.options.Pause) {
 			break
 		}
+		s.swapped = false
 		var plan printer.Plan
 		if plan, last = s.once(ctx); last == nil {
 			return Result{Plan: plan, ClearData: s.clear}, nil
@@ -145,7 +150,9 @@ type search struct {
 	order Order
 	tls   *tls.Config
 	clear bool
-	conn  *ftps.Conn
+	// swapped: the next try is another way, which need not wait.
+	swapped bool
+	conn    *ftps.Conn
 }
 
 func (s *search) hangUp() { s.hangUpIf(true) }
@@ -237,7 +244,7 @@ func (s *search) list(folder string) ([]ftps.File, error) {
 // swap notes that data connections do not work the way they were tried.
 func (s *search) swap(err error) error {
 	if errors.Is(err, ftps.ErrDataChannel) {
-		s.clear = !s.clear
+		s.clear, s.swapped = !s.clear, true
 		s.hangUp()
 	}
 	return err
