@@ -121,20 +121,18 @@ func (h *homeAssistant) state0() string {
 // filesOnRecord wants the records of the prints under way to know their files.
 func filesOnRecord(t *testing.T, a access) {
 	eventually(t, "the records tell of the files", 30*time.Second, func() (bool, string) {
-		var list struct {
-			Archives []struct {
-				Printer string   `json:"printer_name"`
-				Status  string   `json:"status"`
-				Planned *float64 `json:"planned_grams"`
-				Details *string  `json:"filament_details"`
-			} `json:"archives"`
+		var list []struct {
+			Printer string   `json:"printer_name"`
+			Status  string   `json:"status"`
+			Planned *float64 `json:"planned_grams"`
+			Details *string  `json:"filament_details"`
 		}
 		text := a.get(t, "/api/v1/archives?limit=50", a.Keys["read"], http.StatusOK)
 		if err := json.Unmarshal([]byte(text), &list); err != nil {
 			t.Fatalf("archives: %v: %.200s", err, text)
 		}
 		known := map[string]bool{}
-		for _, r := range list.Archives {
+		for _, r := range list {
 			known[r.Printer] = known[r.Printer] || r.Status == "printing" && r.Planned != nil && r.Details != nil
 		}
 		for _, name := range []string{"Workshop A1", "Garage X1C", "Studio H2D"} {
