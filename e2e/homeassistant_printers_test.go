@@ -371,7 +371,8 @@ func (s *household) off() {
 	}
 	trays := 0
 	for _, e := range s.h.entities("printwire_" + s.garage.serial + "_ams_") {
-		if state, ok := states[e.EntityID]; ok && strings.Contains(e.UniqueID, "_tray_") {
+		// What the last print took from a tray stays to be seen; what is in it does not.
+		if state, ok := states[e.EntityID]; ok && strings.Contains(e.UniqueID, "_tray_") && !strings.HasSuffix(e.UniqueID, "_use") {
 			if trays++; state.State != "unavailable" {
 				s.t.Errorf("%s is %q while the printer is off", e.EntityID, state.State)
 			}
