@@ -186,7 +186,7 @@ func (a access) fresh(t *testing.T, seconds int, filter string, do func()) []str
 	if err := sub.Start(); err != nil {
 		t.Fatal(err)
 	}
-	out.wait(t, "received SUBACK", 5*time.Second)
+	out.wait(t, "received SUBACK", 10*time.Second)
 	do()
 	_ = sub.Wait()
 	var topics []string
