@@ -49,7 +49,7 @@ func TestEvents_ABusyStreamEndsWithItsRightsToo(t *testing.T) {
 	next(t, lines, "event: door_opened")
 	later.Add(int64(10 * time.Second))
 	f.ledger.add("door_closed", 1) // which it may tell before it looks
-	for range lines { // it ends, or the test runs out of time
+	for range lines {              // it ends, or the test runs out of time
 	}
 }
 
