@@ -137,11 +137,12 @@ func TestApply_ValuesOfAReportGoInOnePiece(t *testing.T) {
 		b := newBed(t, func(o *discovery.Options) { o.Bus = p }, a1())
 		b.bus, p.sizes = p.Fake, nil
 		b.apply(a1(), func(s *printer.Snapshot) {
-			s.State.Bed.Temperature, s.State.Job.Progress, s.State.Job.Layer = some(71.0), some(91), some(192)
+			// No other entity is made from these, so that a new row changes nothing here.
+			s.State.Bed.Temperature, s.State.Fans.Heatbreak, s.State.IPAddress = some(71.0), some(40), "192.0.2.99"
 		})
 		if len(p.sizes) != 1 || p.sizes[0] != 3 {
 			t.Errorf("pieces of %v messages, want one of 3", p.sizes)
 		}
-		b.want(t, map[string]string{workshop + "bed_temperature": "71", workshop + "progress": "91", workshop + "current_layer": "192"})
+		b.want(t, map[string]string{workshop + "bed_temperature": "71", workshop + "heatbreak_fan": "40", workshop + "ip_address": "192.0.2.99"})
 	}
 }
