@@ -78,29 +78,17 @@ func (r Record) Used(f Filament) printer.Opt[float64] {
 // FilamentDetails is what the job took by material, "PLA: 30.0g | PETG: 15.2g",
 // or "" when that is not known.
 func (r Record) FilamentDetails() string {
-	var names []string
-	sums := map[string]float64{}
-	for _, f := range r.Filament {
-		grams := f.Grams
-		if !grams.Known && f.PlannedGrams.Known {
-			grams = printer.Some(f.PlannedGrams.Value * r.scale())
+	return printer.ByMaterial(func(yield func(string, float64) bool) {
+		for _, f := range r.Filament {
+			grams := f.Grams
+			if !grams.Known && f.PlannedGrams.Known {
+				grams = printer.Some(f.PlannedGrams.Value * r.scale())
+			}
+			if grams.Known && !yield(f.Material, grams.Value) {
+				return
+			}
 		}
-		if !grams.Known {
-			continue
-		}
-		name := f.Material
-		if name == "" {
-			name = "Unknown"
-		}
-		if _, ok := sums[name]; !ok {
-			names = append(names, name)
-		}
-		sums[name] += grams.Value
-	}
-	for i, name := range names {
-		names[i] = fmt.Sprintf("%s: %.1fg", name, sums[name])
-	}
-	return strings.Join(names, " | ")
+	})
 }
 
 // FilamentCost is what the filament of the job cost: as told, or what it took

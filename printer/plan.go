@@ -2,6 +2,7 @@ package printer
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -13,8 +14,9 @@ const MaxObjects = 256
 // Plan is what the sliced file of a job says: the slicer's estimate for the
 // whole job, not what was used. The zero Plan is one that nobody has read.
 type Plan struct {
-	// File is the name of the file that was read, or "".
-	File string
+	// File is the name of the file that was read, or "", Bytes its length.
+	File  string
+	Bytes Opt[int]
 	// Missing says in words why nothing is known although there is a job, or "".
 	Missing string
 	// Grams and Metres are of all filaments together.
@@ -29,6 +31,8 @@ type Plan struct {
 	// NozzleDiameter and LayerHeight are in mm.
 	NozzleDiameter, LayerHeight Opt[float64]
 	Support                     Opt[bool]
+	// Model is the printer that it was sliced for, as the slicer names it, or "".
+	Model string
 	// Picture names the picture of the plate among the kept pictures, or "".
 	// It changes when the picture does.
 	Picture string
@@ -57,7 +61,7 @@ type Object struct {
 
 // Equal tells whether two plans are the same in every field.
 func (p Plan) Equal(o Plan) bool {
-	return p.File == o.File && p.Missing == o.Missing && p.Grams == o.Grams && p.Metres == o.Metres &&
+	return p.File == o.File && p.Bytes == o.Bytes && p.Model == o.Model && p.Missing == o.Missing && p.Grams == o.Grams && p.Metres == o.Metres &&
 		p.Seconds == o.Seconds && slices.Equal(p.Filaments, o.Filaments) && slices.Equal(p.Objects, o.Objects) &&
 		p.BedType == o.BedType && p.NozzleDiameter == o.NozzleDiameter && p.LayerHeight == o.LayerHeight &&
 		p.Support == o.Support && p.Picture == o.Picture
@@ -88,28 +92,55 @@ func (j Job) FilamentUsed() Opt[float64] {
 // FilamentDetails is FilamentUsed by material in the order of the plan,
 // "PLA: 30.0g | PETG: 15.2g", or "" when nothing is known.
 func (j Job) FilamentDetails() string {
+	return ByMaterial(func(yield func(string, float64) bool) {
+		for _, f := range j.Plan.Filaments {
+			if g := j.part(f.Grams); g.Known && !yield(f.Material, g.Value) {
+				return
+			}
+		}
+	})
+}
+
+// ByMaterial says how many grams there are of each material, in the order in
+// which they come: "PLA: 30.0g | PETG: 15.2g". A material without a name is
+// Unknown. Without any it is "".
+func ByMaterial(grams iter.Seq2[string, float64]) string {
 	var names []string
 	sums := map[string]float64{}
-	for _, f := range j.Plan.Filaments {
-		if !f.Grams.Known {
-			continue
-		}
-		name := f.Material
+	for name, g := range grams {
 		if name == "" {
 			name = "Unknown"
 		}
 		if _, ok := sums[name]; !ok {
 			names = append(names, name)
 		}
-		sums[name] += f.Grams.Value
+		sums[name] += g
 	}
-	parts := make([]string, 0, len(names))
-	for _, name := range names {
-		if g := j.scaled(Some(sums[name])); g.Known {
-			parts = append(parts, fmt.Sprintf("%s: %.1fg", name, g.Value))
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s: %.1fg", name, math.Round(sums[name]*10)/10)
+	}
+	return strings.Join(names, " | ")
+}
+
+// FilamentCost is what the filament that FilamentUsed means costs, at what a
+// kilogram of it costs by the maker's id and the material. The slicer's own
+// price is taken where price knows none; the cost is unknown when neither does.
+func (j Job) FilamentCost(price func(filamentID, material string) Opt[float64]) Opt[float64] {
+	var sum Opt[float64]
+	for _, f := range j.Plan.Filaments {
+		grams, perKg := j.part(f.Grams), price(f.FilamentID, f.Material)
+		if !perKg.Known {
+			perKg = f.PricePerKg
+		}
+		switch {
+		case !grams.Known:
+		case !perKg.Known:
+			return Opt[float64]{}
+		default:
+			sum = Some(sum.Value + grams.Value*perKg.Value/1000)
 		}
 	}
-	return strings.Join(parts, " | ")
+	return sum
 }
 
 // TrayUse is FilamentUsed of one tray, unknown when the plan names it nowhere.
@@ -124,15 +155,21 @@ func (j Job) TrayUse(ref TrayRef) Opt[float64] {
 }
 
 func (j Job) scaled(grams Opt[float64]) Opt[float64] {
-	if !grams.Known {
+	if grams = j.part(grams); grams.Known {
+		grams.Value = math.Round(grams.Value*10) / 10
+	}
+	return grams
+}
+
+// part is the part of a planned weight that the job has used, the whole of it
+// while the job is under way.
+func (j Job) part(grams Opt[float64]) Opt[float64] {
+	if !grams.Known || !j.Over() {
 		return grams
 	}
-	share := Some(1.0)
-	if j.Over() {
-		share = j.Share()
-	}
+	share := j.Share()
 	if !share.Known {
-		return Opt[float64]{}
+		return share
 	}
-	return Some(math.Round(grams.Value*share.Value*10) / 10)
+	return Some(grams.Value * share.Value)
 }

@@ -67,3 +67,34 @@ func TestJob_TrayUse(t *testing.T) {
 		t.Errorf("a tray that feeds nothing used %v", got)
 	}
 }
+
+func TestJob_FilamentCost(t *testing.T) {
+	some, none := printer.Some[float64], printer.Opt[float64]{}
+	set := func(id, material string) printer.Opt[float64] {
+		if material == "PETG" {
+			return some(100)
+		}
+		return none
+	}
+	plan := printer.Plan{Filaments: []printer.PlanFilament{
+		{Slot: 1, Material: "PLA", Grams: some(10), PricePerKg: some(20)},
+		{Slot: 2, Material: "PETG", Grams: some(5), PricePerKg: some(1)},
+		{Slot: 3, Material: "ABS"}, // nobody says how much: it costs nothing
+	}}
+	unpriced := printer.Plan{Filaments: append(plan.Filaments, printer.PlanFilament{Slot: 4, Material: "TPU", Grams: some(0.1)})}
+	for _, c := range []struct {
+		name string
+		job  printer.Job
+		want printer.Opt[float64]
+	}{
+		{"under way", printer.Job{Plan: plan, Progress: printer.Some(10)}, some(0.7)},
+		{"failed half way", printer.Job{Plan: plan, Progress: printer.Some(50), Result: printer.Failure}, some(0.35)},
+		{"failed nobody knows where", printer.Job{Plan: plan, Result: printer.Failure}, none},
+		{"a part without a price", printer.Job{Plan: unpriced, Result: printer.Success}, none},
+		{"no plan", printer.Job{Result: printer.Success}, none},
+	} {
+		if got := c.job.FilamentCost(set); got.Known != c.want.Known || got.Value < c.want.Value-1e-9 || got.Value > c.want.Value+1e-9 {
+			t.Errorf("%s: costs %v, want %v", c.name, got, c.want)
+		}
+	}
+}
