@@ -91,6 +91,8 @@ func options() []option {
 		{"archive_records", "archive.records", nil},
 		{"archive_days", "archive.days", nil},
 		{"milestones", "milestones", nil},
+		{"homeassistant_events", "homeassistant.events", nil},
+		{"webhooks", "webhooks", nil},
 		{"discovery_prefix", "homeassistant.discovery_prefix", nil},
 		{"log_level", "log.level", nil},
 	}

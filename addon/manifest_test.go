@@ -150,7 +150,7 @@ func sample(t *testing.T, name string, rule any) any {
 	case "str", "password":
 		return "text"
 	case "match":
-		value := map[string]string{"serial": "00M00A000000001", "discovery_prefix": "ha/x"}[name]
+		value := map[string]string{"serial": "00M00A000000001", "discovery_prefix": "ha/x", "variables": "chat_id=1"}[name]
 		if !regexp.MustCompile(strings.TrimSuffix(rest, ")")).MatchString(value) {
 			t.Errorf("%s: the pattern %s refuses %q", name, rest, value)
 		}
@@ -172,7 +172,7 @@ func TestManifest_EveryRuleOfTheSchemaReachesASetting(t *testing.T) {
 	if err != nil {
 		t.Fatalf("options with every name set are refused: %v", err)
 	}
-	p, u, e := s.Printers[0], s.MQTT.Users[0], s.MQTT.External
+	p, u, e, w := s.Printers[0], s.MQTT.Users[0], s.MQTT.External, s.Webhooks[0]
 	for name, ok := range map[string]bool{
 		"printers": p.Name == "text" && p.Host == "text" && p.Serial == "00M00A000000001" && p.AccessCode.Reveal() == "text" &&
 			p.Certificate == "insecure" && p.Area == "text" && p.Family == "bambu" && p.Port == 42 && p.Roots == "text",
@@ -180,8 +180,10 @@ func TestManifest_EveryRuleOfTheSchemaReachesASetting(t *testing.T) {
 		"external": e.Host == "text" && e.Port == 42 && e.User == "text" && e.Password.Reveal() == "text" && e.TLS,
 		"https":    s.HTTP.TLSListen == ":8443" && s.HTTP.Certificate == "/ssl/text" && s.HTTP.Key.Reveal() == "/ssl/text",
 		"API":      s.HTTP.PublicURL == "https://panel.example.org" && slices.Equal(s.HTTP.CORSOrigins, []string{"https://panel.example.org"}) && s.Keys.AllowAdminKeys,
-		"archive":  s.Archive.Records == 42 && s.Archive.Days == 42,
-		"others":   s.MQTT.Mode == "both" && s.Log.Level == "debug" && s.HomeAssistant.DiscoveryPrefix == "ha/x" && slices.Equal(s.Milestones, []int{42}),
+		"webhooks": w.Name == "text" && w.ID == "text" && w.URL.Reveal() == "text" && w.Format == "telegram" && slices.Equal(w.Events, []string{"text"}) &&
+			slices.Equal(w.Printers, []string{"text"}) && slices.Equal(w.Variables, []string{"chat_id=1"}) && w.Secret.Reveal() == "text" && s.HomeAssistant.Events,
+		"archive": s.Archive.Records == 42 && s.Archive.Days == 42,
+		"others":  s.MQTT.Mode == "both" && s.Log.Level == "debug" && s.HomeAssistant.DiscoveryPrefix == "ha/x" && slices.Equal(s.Milestones, []int{42}),
 	} {
 		if !ok {
 			t.Errorf("%s did not arrive: %+v", name, s)

@@ -32,6 +32,7 @@ import (
 	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/settings"
 	"github.com/printwire/printwire/storage"
+	"github.com/printwire/printwire/webhook"
 )
 
 // databaseName is the one file in the data folder that matters.
@@ -79,11 +80,16 @@ type App struct {
 	oauth   *oauth.Server
 	brokers brokers
 	// supervisor is nil outside of Home Assistant; provide: offer our broker to it.
-	supervisor addon.Supervisor
-	provide    bool
-	bridge     *bridge.Bridge
-	discovery  *discovery.Discovery
-	recorder   *archive.Recorder
+	supervisor    addon.Supervisor
+	supervisorURL string
+	token         secret.Text
+	// notify makes a notification in Home Assistant; without one it does nothing.
+	notify    func(ctx context.Context, id, title, message string) error
+	provide   bool
+	bridge    *bridge.Bridge
+	discovery *discovery.Discovery
+	recorder  *archive.Recorder
+	hooks     *webhook.Outbox
 	// files and pictures are nil where there is no place for them.
 	files, pictures *filecache.Cache
 	api             http.Handler
@@ -103,14 +109,16 @@ type App struct {
 func New(ctx context.Context, o Options) (_ *App, err error) {
 	a := &App{
 		settings: o.Settings, data: o.Data, version: o.Version, log: o.Log, book: o.Book, simulated: o.Simulated, level: o.Level, now: o.Now,
-		again: make(chan struct{}, 1),
+		token: o.Token, supervisorURL: cmp.Or(o.SupervisorURL, hass.SupervisorURL), again: make(chan struct{}, 1),
+		notify: func(context.Context, string, string, string) error { return nil },
 	}
 	if a.now == nil {
 		a.now = time.Now
 	}
 	a.hide(append(o.Settings.Secrets(), o.Token)...)
 	if o.Token != "" {
-		a.supervisor = hass.NewSupervisor(cmp.Or(o.SupervisorURL, hass.SupervisorURL), o.Token)
+		supervisor := hass.NewSupervisor(a.supervisorURL, o.Token)
+		a.supervisor, a.notify = supervisor, supervisor.Notify
 	}
 	if err := os.MkdirAll(a.data, 0o700); err != nil {
 		return nil, fmt.Errorf("making the data folder: %w", err)
@@ -128,7 +136,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 			err = errors.Join(err, a.store.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openFiles, a.openPrinters, a.openDiscovery, a.openAPI, a.openDoors} {
+	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openFiles, a.openWebhooks, a.openPrinters, a.manageWebhooks, a.openDiscovery, a.openAPI, a.openDoors} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}
@@ -262,7 +270,9 @@ func (a *App) openPrinters(ctx context.Context) error {
 }
 
 // marks are the milestones that anyone wants.
-func (a *App) marks() printer.Marks { return printer.Marks{Percent: a.settings.Milestones} }
+func (a *App) marks() printer.Marks {
+	return webhook.Union(printer.Marks{Percent: a.settings.Milestones}, a.hooks.Marks())
+}
 
 func (a *App) openDiscovery(context.Context) error {
 	var pictures discovery.Pictures
@@ -298,7 +308,7 @@ func (a *App) clients() func() int {
 	return func() int { return a.brokers.embedded.Stats().Clients }
 }
 
-// problem says what keeps events from being stored, "" when nothing does.
+// problem says what keeps events from being stored or delivered, "" when nothing does.
 func (a *App) problem() string {
 	h := a.bridge.Health()
 	switch {
@@ -307,7 +317,7 @@ func (a *App) problem() string {
 	case h.Dropped > 0:
 		return fmt.Sprintf("%d events were given up because they could not be stored in time.", h.Dropped)
 	}
-	return ""
+	return a.disabledWebhooks()
 }
 
 func (a *App) logLevel() string {

@@ -103,11 +103,13 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 		a.log.Warn("the record of prints is not all closed", "error", err)
 	}
 	parts.start("archive", a.recorder.Run)
-	for _, f := range []journal.Follower{a.recorder, a.discovery.Follower(a.store)} {
+	parts.start("webhooks", a.hooks.Run)
+	for _, f := range []journal.Follower{a.recorder, a.discovery.Follower(a.store), a.hooks, notices{a}} {
 		parts.start("follower "+f.Name(), func(ctx context.Context) error {
 			return journal.Follow(ctx, a.log, a.store, f)
 		})
 	}
+	parts.start("webhooks' end", a.drain)
 	parts.start("bridge", a.bridge.Run)
 	if a.provide {
 		parts.start("offer to Home Assistant", a.offer)

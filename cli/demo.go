@@ -147,6 +147,7 @@ func (c demoCmd) settings(env Env, printers []*simulator.Printer) (settings.Sett
 	s := settings.Default()
 	s.Log.Level = c.LogLevel
 	s.MQTT.Mode = "embedded"
+	s.WebhookAddresses.Loopback = true // Whoever tries it has the receiver on the same machine.
 	var err error
 	if s.HTTP.Listen, err = pick(env.Stdout, "http", c.HTTP, demoHTTP); err != nil {
 		return s, err

@@ -13,14 +13,16 @@ import (
 // interfaces (set) and one sentence for people (doc); a field without them
 // does not exist for the reader.
 type Settings struct {
-	HTTP          HTTP          `set:"http" doc:"The REST API and the web pages."`
-	Keys          Keys          `set:"keys" doc:"What keys of the REST API may be."`
-	MQTT          MQTT          `set:"mqtt" doc:"The broker, or the way to one."`
-	Printers      []Printer     `set:"printers" doc:"The printers that are managed here."`
-	HomeAssistant HomeAssistant `set:"homeassistant" doc:"How printers are announced to Home Assistant."`
-	Archive       Archive       `set:"archive" doc:"The record of prints."`
-	Milestones    []int         `set:"milestones" doc:"The percentages at which print_progress is told."`
-	Log           Log           `set:"log" doc:"The program's log."`
+	HTTP             HTTP             `set:"http" doc:"The REST API and the web pages."`
+	Keys             Keys             `set:"keys" doc:"What keys of the REST API may be."`
+	MQTT             MQTT             `set:"mqtt" doc:"The broker, or the way to one."`
+	Printers         []Printer        `set:"printers" doc:"The printers that are managed here."`
+	HomeAssistant    HomeAssistant    `set:"homeassistant" doc:"How printers are announced to Home Assistant."`
+	Archive          Archive          `set:"archive" doc:"The record of prints."`
+	Webhooks         []Webhook        `set:"webhooks" doc:"The webhook endpoints that are managed here."`
+	WebhookAddresses WebhookAddresses `set:"webhook_addresses" doc:"Where webhooks may go."`
+	Milestones       []int            `set:"milestones" doc:"The percentages at which print_progress is told."`
+	Log              Log              `set:"log" doc:"The program's log."`
 }
 
 // HTTP is the REST API and the web pages.
@@ -99,6 +101,7 @@ type Printer struct {
 // HomeAssistant is how printers are announced to Home Assistant.
 type HomeAssistant struct {
 	DiscoveryPrefix string `set:"discovery_prefix" doc:"The topic below which Home Assistant looks for devices."`
+	Events          bool   `set:"events" doc:"Whether, in the app, every event goes to Home Assistant's event bus too, as printwire_print_complete and so on."`
 }
 
 // Log is the program's log.
@@ -113,7 +116,7 @@ func Default() Settings {
 		HTTP:          HTTP{Listen: ":8000", QueryKey: "private", MaxRequests: 256, MaxStreams: 512},
 		Keys:          Keys{OwnerLimit: 1000},
 		MQTT:          MQTT{Mode: "auto", Listen: ":1883", MaxPacket: 256 << 10},
-		HomeAssistant: HomeAssistant{DiscoveryPrefix: "homeassistant"},
+		HomeAssistant: HomeAssistant{DiscoveryPrefix: "homeassistant", Events: true},
 		Archive:       Archive{Records: 100_000},
 		Milestones:    []int{25, 50, 75},
 		Log:           Log{Level: "info", Format: "text"},
@@ -134,6 +137,11 @@ func (s *Settings) fill() {
 		}
 		if p.Name == "" {
 			p.Name = p.Serial
+		}
+	}
+	for i := range s.Webhooks {
+		if w := &s.Webhooks[i]; w.ID == "" {
+			w.ID = idOf(w.Name)
 		}
 	}
 	if s.MQTT.External.Port == 0 && s.MQTT.External.Host != "" {

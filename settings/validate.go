@@ -36,6 +36,7 @@ func validate(s Settings, o Options) Problems {
 	c.users(s.MQTT.Users)
 	c.external(s.MQTT)
 	c.printers(s.Printers)
+	c.webhooks(s)
 	c.rest(s)
 	return c.problems
 }

@@ -40,6 +40,16 @@ func (o *Outbox) Health(id string) (Health, error) {
 	return h, nil
 }
 
+// Check is all that is wrong with an endpoint that is not there yet, as
+// Problems; nil when it could be created or managed.
+func (o *Outbox) Check(e Endpoint) error {
+	e = e.withDefaults()
+	if e.Secret == "" {
+		e.Secret, _ = NewSecret(e.Signature, rand.Reader) // Where there is none for the signature, check says so.
+	}
+	return e.check(o.sender.policy, o.sender.bus.Token != "", o.location)
+}
+
 // Create adds an endpoint. It gets an id and a secret where it has none; the
 // secret is in the answer, and has to be shown then. Problems: what is wrong with it.
 func (o *Outbox) Create(ctx context.Context, e Endpoint) (Endpoint, error) {
