@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/webhook"
 )
 
 // maxControlBody is the largest request of the command line, in bytes: a
@@ -24,10 +25,20 @@ type ControlError struct {
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
 	Field   string `json:"field,omitempty"`
+	// Problems are all that is wrong where it is more than one thing, the first
+	// of which is above.
+	Problems []ControlError `json:"problems,omitempty"`
 }
 
 // Err is the error that the body was made from.
 func (c ControlError) Err() error {
+	if len(c.Problems) > 0 {
+		all := make([]error, len(c.Problems))
+		for i, p := range c.Problems {
+			all[i] = p.Err()
+		}
+		return errors.Join(all...)
+	}
 	for _, kind := range controlKinds() {
 		if kind.String() == c.Kind {
 			return &fault.Error{Kind: kind, Message: c.Message, Hint: c.Hint, Field: c.Field}
@@ -113,16 +124,26 @@ func (a *App) controlHandler(row controlRow) http.HandlerFunc {
 }
 
 func (a *App) controlError(w http.ResponseWriter, r *http.Request, err error) {
-	body := ControlError{Kind: fault.KindOf(err).String(), Message: err.Error()}
-	var classified *fault.Error
-	if errors.As(err, &classified) {
-		body = ControlError{Kind: classified.Kind.String(), Message: classified.Message, Hint: classified.Hint, Field: classified.Field}
+	body := controlErrorOf(err)
+	var all webhook.Problems
+	if errors.As(err, &all) && len(all) > 1 {
+		for _, p := range all {
+			body.Problems = append(body.Problems, controlErrorOf(p))
+		}
 	}
 	if body.Kind == fault.Internal.String() {
 		a.log.Error("a command failed", "command", r.Method+" "+r.URL.Path, "error", err)
 	}
 	w.WriteHeader(http.StatusBadRequest)
 	_ = json.NewEncoder(w).Encode(body)
+}
+
+func controlErrorOf(err error) ControlError {
+	var classified *fault.Error
+	if errors.As(err, &classified) {
+		return ControlError{Kind: classified.Kind.String(), Message: classified.Message, Hint: classified.Hint, Field: classified.Field}
+	}
+	return ControlError{Kind: fault.KindOf(err).String(), Message: err.Error()}
 }
 
 // decode reads a request's body, which has to be one JSON object with known fields.
