@@ -99,7 +99,7 @@ func (a *App) Printers() []PrinterRow {
 
 // controlRows are the commands of the command line's socket.
 func (a *App) controlRows() []controlRow {
-	return []controlRow{
+	return append([]controlRow{
 		{"GET /keys", a.listKeys},
 		{"POST /keys", a.createKey},
 		{"POST /keys/{id}/rotate", a.rotateKey},
@@ -123,7 +123,7 @@ func (a *App) controlRows() []controlRow {
 		{"DELETE /archives/{id}", a.deleteArchive},
 		{"GET /export", a.exportArchives},
 		{"GET /backup", a.backup},
-	}
+	}, a.webhookRows()...)
 }
 
 func printerRequest(r *http.Request) (PrinterRequest, error) {

@@ -1,0 +1,355 @@
+package app
+
+import (
+	"errors"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/secret"
+	"github.com/printwire/printwire/webhook"
+)
+
+// Deliveries that a list has, and may have.
+const (
+	usualDeliveries = 50
+	maxDeliveries   = 1000
+)
+
+// webhookRows are the commands about webhooks.
+func (a *App) webhookRows() []controlRow {
+	return []controlRow{
+		{"GET /webhooks", a.listWebhooks},
+		{"POST /webhooks", a.createWebhook},
+		{"GET /webhooks/{ref}", a.webhook(a.showWebhook)},
+		{"PATCH /webhooks/{ref}", a.webhook(a.editWebhook)},
+		{"DELETE /webhooks/{ref}", a.webhook(a.deleteWebhook)},
+		{"POST /webhooks/{ref}/test", a.webhook(a.testWebhook)},
+		{"POST /webhooks/{ref}/rotate", a.webhook(a.rotateWebhook)},
+		{"POST /webhooks/{ref}/enable", a.webhook(a.enableWebhook)},
+		{"POST /webhooks/{ref}/disable", a.webhook(a.disableWebhook)},
+		{"POST /webhooks/{ref}/recover", a.webhook(a.recoverWebhook)},
+		{"GET /webhooks/{ref}/deliveries", a.webhook(a.listDeliveries)},
+		{"GET /deliveries/{id}", a.showDelivery},
+		{"POST /deliveries/{id}/redeliver", a.redeliver},
+	}
+}
+
+// onto changes what the request names.
+func (q WebhookRequest) onto(e *webhook.Endpoint) error {
+	for _, field := range q.Clear {
+		clear, ok := webhookDefaults()[field]
+		if !ok {
+			return fault.New(fault.Invalid, "there is no field %.64q to clear", field).At("clear")
+		}
+		clear(e)
+	}
+	set(&e.Name, q.Name)
+	set(&e.Certificate, q.Certificate)
+	set(&e.Format, q.Format)
+	set(&e.Template.Body, q.Template)
+	set(&e.Template.ContentType, q.ContentType)
+	set(&e.Events, q.Events)
+	set(&e.Printers, q.Printers)
+	set(&e.MinimumMinutes, q.MinimumMinutes)
+	set(&e.Milestones.Percent, q.Milestones)
+	set(&e.Milestones.EveryLayers, q.EveryLayers)
+	set(&e.Milestones.MinutesLeft, q.MinutesLeft)
+	set(&e.Milestones.Jumps, q.Jumps)
+	set(&e.Milestones.MinimumMinutes, q.MilestonesMinimum)
+	set(&e.TimeZone, q.TimeZone)
+	set(&e.Always, q.Always)
+	set(&e.Ordered, q.Ordered)
+	set(&e.Signature, q.Signature)
+	set(&e.HubSignature, q.HubSignature)
+	if q.Results != nil {
+		e.Results = nil
+		for _, r := range *q.Results {
+			e.Results = append(e.Results, printer.Result(r))
+		}
+	}
+	setEach(&e.Variables, q.Variables)
+	setEach(&e.Template.Headers, q.TemplateHeaders)
+	headers := map[string]secret.Text{}
+	for name, value := range q.Headers {
+		headers[name] = secret.Text(value)
+	}
+	setEach(&e.Headers, headers)
+	q.target(e)
+	q.hours(e)
+	return nil
+}
+
+// target changes where the endpoint is.
+func (q WebhookRequest) target(e *webhook.Endpoint) {
+	if q.Target != nil {
+		e.Target, e.URL = *q.Target, "" // the other kind has no use for it
+	}
+	if q.URL != nil {
+		e.URL = secret.Text(*q.URL)
+	}
+}
+
+// hours changes the quiet hours and the digest. A time alone asks for what it is the time of.
+func (q WebhookRequest) hours(e *webhook.Endpoint) {
+	set(&e.Quiet.From, q.QuietFrom)
+	set(&e.Quiet.To, q.QuietTo)
+	set(&e.Quiet.Mode, q.QuietMode)
+	if q.QuietMode == nil && e.Quiet.Mode == "" && (q.QuietFrom != nil || q.QuietTo != nil) {
+		e.Quiet.Mode = "hold"
+	}
+	set(&e.Digest.At, q.DigestAt)
+	set(&e.Digest.Mode, q.DigestMode)
+	if q.DigestMode == nil && e.Digest.Mode == "" && q.DigestAt != nil {
+		e.Digest.Mode = "digest"
+	}
+}
+
+// setEach sets entries of a map, and takes away those that are set to nothing.
+func setEach[T ~string](to *map[string]T, from map[string]T) {
+	for name, value := range from {
+		if value == "" {
+			delete(*to, name)
+			continue
+		}
+		if *to == nil {
+			*to = map[string]T{}
+		}
+		(*to)[name] = value
+	}
+}
+
+// webhookDefaults is the table of what can be cleared.
+func webhookDefaults() map[string]func(*webhook.Endpoint) {
+	return map[string]func(*webhook.Endpoint){
+		"headers":                 func(e *webhook.Endpoint) { e.Headers = nil },
+		"variables":               func(e *webhook.Endpoint) { e.Variables = nil },
+		"certificate":             func(e *webhook.Endpoint) { e.Certificate = "" },
+		"template.content_type":   func(e *webhook.Endpoint) { e.Template.ContentType = "" },
+		"template.headers":        func(e *webhook.Endpoint) { e.Template.Headers = nil },
+		"events":                  func(e *webhook.Endpoint) { e.Events = nil },
+		"printers":                func(e *webhook.Endpoint) { e.Printers = nil },
+		"results":                 func(e *webhook.Endpoint) { e.Results = nil },
+		"minimum_minutes":         func(e *webhook.Endpoint) { e.MinimumMinutes = 0 },
+		"milestones.percent":      func(e *webhook.Endpoint) { e.Milestones.Percent = nil },
+		"milestones.every_layers": func(e *webhook.Endpoint) { e.Milestones.EveryLayers = 0 },
+		"milestones.minutes_left": func(e *webhook.Endpoint) { e.Milestones.MinutesLeft = nil },
+		"time_zone":               func(e *webhook.Endpoint) { e.TimeZone = "" },
+		"quiet_hours.mode":        func(e *webhook.Endpoint) { e.Quiet = webhook.Quiet{} },
+		"digest.mode":             func(e *webhook.Endpoint) { e.Digest = webhook.Digest{} },
+		"always":                  func(e *webhook.Endpoint) { e.Always = nil },
+	}
+}
+
+// noPrinter finds a printer that the request names and that there is not.
+func (a *App) noPrinter(q WebhookRequest) *fault.Error {
+	if q.Printers == nil {
+		return nil
+	}
+	for _, id := range *q.Printers {
+		if _, err := a.bridge.Snapshot(id); err != nil {
+			return fault.New(fault.Invalid, "there is no printer %d", id).At("printers")
+		}
+	}
+	return nil
+}
+
+// and puts a problem of an endpoint beside those that were found in it, so
+// that all are told at once.
+func and(err error, more *fault.Error) error {
+	var all webhook.Problems
+	switch {
+	case more == nil:
+		return err
+	case err == nil:
+		return more
+	case errors.As(err, &all):
+		all = slices.DeleteFunc(slices.Clone(all), func(p *fault.Error) bool { return p.Field == more.Field })
+		return append(all, more)
+	}
+	return err
+}
+
+// webhook gives a command the endpoint that its path names: by its id, or by a
+// name that only one has.
+func (a *App) webhook(answer func(*http.Request, webhook.Endpoint) (any, error)) func(*http.Request) (any, error) {
+	return func(r *http.Request) (any, error) {
+		e, err := a.findWebhook(r.PathValue("ref"))
+		if err != nil {
+			return nil, err
+		}
+		return answer(r, e)
+	}
+}
+
+func (a *App) findWebhook(ref string) (webhook.Endpoint, error) {
+	all := a.hooks.Endpoints()
+	if i := slices.IndexFunc(all, func(e webhook.Endpoint) bool { return e.ID == ref }); i >= 0 {
+		return all[i], nil
+	}
+	named := slices.DeleteFunc(all, func(e webhook.Endpoint) bool { return e.Name != ref })
+	switch len(named) {
+	case 0:
+		return webhook.Endpoint{}, fault.New(fault.NotFound, "there is no webhook endpoint %.64q", ref).WithHint("see \"printwire webhooks list\"")
+	case 1:
+		return named[0], nil
+	}
+	return webhook.Endpoint{}, fault.New(fault.Conflict, "%d webhook endpoints are called %.64q", len(named), ref).WithHint("give the id as \"printwire webhooks list\" shows it")
+}
+
+func (a *App) webhookRow(e webhook.Endpoint) WebhookRow {
+	h, _ := a.hooks.Health(e.ID) // of one that was just deleted there is none
+	return webhookRow(e, h, a.now())
+}
+
+// newWebhook shows an endpoint with the secret that it was just given.
+func (a *App) newWebhook(e webhook.Endpoint) NewWebhook {
+	a.hideEndpoint(e)
+	made := NewWebhook{WebhookRow: a.webhookRow(e)}
+	if made.PublicKey == "" {
+		made.Secret = e.Secret.Reveal()
+	}
+	return made
+}
+
+func (a *App) listWebhooks(*http.Request) (any, error) {
+	rows := []WebhookRow{}
+	for _, e := range a.hooks.Endpoints() {
+		rows = append(rows, a.webhookRow(e))
+	}
+	return rows, nil
+}
+
+func (a *App) showWebhook(_ *http.Request, e webhook.Endpoint) (any, error) {
+	return a.webhookRow(e), nil
+}
+
+func (a *App) createWebhook(r *http.Request) (any, error) {
+	var ask WebhookRequest
+	if err := decode(r, &ask); err != nil {
+		return nil, err
+	}
+	var e webhook.Endpoint
+	if err := ask.onto(&e); err != nil {
+		return nil, err
+	}
+	missing := a.noPrinter(ask)
+	if missing != nil {
+		e.Printers = []int{0} // is refused, together with all else that is wrong
+	}
+	e, err := a.hooks.Create(r.Context(), e)
+	if err != nil {
+		return nil, and(err, missing)
+	}
+	return a.newWebhook(e), nil
+}
+
+// editWebhook changes an endpoint. Another signature needs another secret,
+// which is in the answer then.
+func (a *App) editWebhook(r *http.Request, before webhook.Endpoint) (any, error) {
+	var ask WebhookRequest
+	if err := decode(r, &ask); err != nil {
+		return nil, err
+	}
+	if err := ask.onto(new(webhook.Endpoint)); err != nil {
+		return nil, err
+	}
+	missing := a.noPrinter(ask)
+	e, err := a.hooks.Update(r.Context(), before.ID, func(e *webhook.Endpoint) {
+		_ = ask.onto(e) // it went onto another one
+		if missing != nil {
+			e.Printers = []int{0} // is refused, together with all else that is wrong
+		}
+	})
+	switch {
+	case err != nil:
+		return nil, and(err, missing)
+	case e.Signature != before.Signature:
+		return a.newWebhook(e), nil
+	}
+	a.hideEndpoint(e)
+	return NewWebhook{WebhookRow: a.webhookRow(e)}, nil
+}
+
+func (a *App) deleteWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
+	return a.webhookRow(e), a.hooks.Delete(r.Context(), e.ID)
+}
+
+func (a *App) testWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
+	came, err := a.hooks.Test(r.Context(), e.ID)
+	return WebhookTest{OK: err == nil && came.Error == "", Status: came.Status, Milliseconds: came.Milliseconds, Error: came.Error}, err
+}
+
+func (a *App) rotateWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
+	e, err := a.hooks.Rotate(r.Context(), e.ID)
+	if err != nil {
+		return nil, err
+	}
+	return a.newWebhook(e), nil
+}
+
+func (a *App) enableWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
+	e, err := a.hooks.Enable(r.Context(), e.ID)
+	return a.webhookRow(e), err
+}
+
+func (a *App) disableWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
+	e, err := a.hooks.Disable(r.Context(), e.ID, "switched off on the command line")
+	return a.webhookRow(e), err
+}
+
+func (a *App) recoverWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
+	var ask RecoverRequest
+	if err := decode(r, &ask); err != nil {
+		return nil, err
+	}
+	count, err := a.hooks.Recover(r.Context(), e.ID, ask.Since)
+	return Recovered{count}, err
+}
+
+// listDeliveries are the newest of an endpoint, of one state if one is named.
+func (a *App) listDeliveries(r *http.Request, e webhook.Endpoint) (any, error) {
+	limit, state := usualDeliveries, webhook.State(r.URL.Query().Get("state"))
+	if text := r.URL.Query().Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > maxDeliveries {
+			return nil, fault.New(fault.Invalid, "expected 1 to %d", maxDeliveries).At("limit")
+		}
+		limit = n
+	}
+	if state != "" && !slices.Contains(deliveryStates(), state) {
+		return nil, fault.New(fault.Invalid, "must be one of %s", strings.Join(DeliveryStates(), ", ")).At("state")
+	}
+	rows := []DeliveryRow{}
+	var q webhook.Query
+	for {
+		page, err := a.hooks.Deliveries(r.Context(), e.ID, q)
+		if err != nil || len(page) == 0 {
+			return rows, err
+		}
+		for _, d := range page {
+			if state != "" && d.State != state {
+				continue
+			}
+			row := deliveryRow(d)
+			row.Attempts, row.Request = nil, ""
+			if rows = append(rows, row); len(rows) == limit {
+				return rows, nil
+			}
+		}
+		q.Before, q.Part = page[len(page)-1].Seq, page[len(page)-1].Part
+	}
+}
+
+func (a *App) showDelivery(r *http.Request) (any, error) {
+	d, err := a.hooks.Delivery(r.Context(), r.PathValue("id"))
+	return deliveryRow(d), err
+}
+
+func (a *App) redeliver(r *http.Request) (any, error) {
+	d, err := a.hooks.Redeliver(r.Context(), r.PathValue("id"))
+	return deliveryRow(d), err
+}
