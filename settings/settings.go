@@ -22,6 +22,8 @@ type Settings struct {
 	Webhooks         []Webhook        `set:"webhooks" doc:"The webhook endpoints that are managed here."`
 	WebhookAddresses WebhookAddresses `set:"webhook_addresses" doc:"Where webhooks may go."`
 	Milestones       []int            `set:"milestones" doc:"The percentages at which print_progress is told."`
+	Backup           Backup           `set:"backup" doc:"Copies of the database that are made while the bridge runs."`
+	TimeZone         string           `set:"time_zone" doc:"The time zone of scheduled jobs, and of webhooks that name none, such as Europe/Berlin; the machine's own when left out."`
 	Log              Log              `set:"log" doc:"The program's log."`
 }
 
@@ -49,6 +51,13 @@ type Keys struct {
 type Archive struct {
 	Records int `set:"records" doc:"How many prints are kept at most; older ones go, and stay counted in the statistics."`
 	Days    int `set:"days" doc:"For how many days a print is kept; 0 is for ever."`
+}
+
+// Backup is when copies of the database are made, and how many are kept.
+type Backup struct {
+	At     string `set:"at" doc:"When a backup is made each day, such as 03:30; none is when empty, as in the Home Assistant app, whose backups have the data."`
+	Keep   int    `set:"keep" doc:"How many backups are kept; older ones go."`
+	Folder string `set:"folder" doc:"The folder for backups, which must exist; backups in the data folder when left out."`
 }
 
 // MQTT is the broker, or the way to one.
@@ -119,6 +128,7 @@ func Default() Settings {
 		HomeAssistant: HomeAssistant{DiscoveryPrefix: "homeassistant", Events: true},
 		Archive:       Archive{Records: 100_000},
 		Milestones:    []int{25, 50, 75},
+		Backup:        Backup{At: "03:30", Keep: 7},
 		Log:           Log{Level: "info", Format: "text"},
 	}
 }

@@ -37,6 +37,7 @@ func validate(s Settings, o Options) Problems {
 	c.external(s.MQTT)
 	c.printers(s.Printers)
 	c.webhooks(s)
+	c.jobs(s)
 	c.rest(s)
 	return c.problems
 }
