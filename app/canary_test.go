@@ -63,6 +63,7 @@ func newCage(t *testing.T, format string) *cage {
 		"a user's password": "CANARY d4 \"quoted\"", "the outside broker's password": "CANARYe5", "the Supervisor's token": "CANARYf6",
 		"a wrong password of a person": "CANARYg7", "a wrong password of an MQTT login": "CANARYh8", "a wrong client secret": "pw_cs_CANARYi9CANARYi9CANARYi9",
 		"a wrong key": "pw_live_CANARYjACANARYjACANARYjACANARYjACANARYjACANARY1", "a key of another program": "bb_CANARYkBCANARYkBCANARYkB", "a key of no form": "CANARYlC",
+		"a webhook's path": "/hook/CANARYmD", "a webhook's header": "CANARYnE", "a webhook's secret": "whsec_CANARYoFCANARYoFCANARYoFCANARYoF",
 	}}
 	server := httptest.NewServer(&supervisor{offered: make(chan map[string]any, 9)})
 	t.Cleanup(server.Close)
@@ -81,6 +82,11 @@ func newCage(t *testing.T, format string) *cage {
 	s.MQTT.External = settings.External{Host: "127.0.0.1", Port: 1, User: "out", Password: secret.Text(c.canaries["the outside broker's password"])}
 	s.MQTT.Users = []settings.User{{Name: "z2m", Password: secret.Text(c.canaries["a user's password"]), Topics: []string{"z/#"}}}
 	s.Printers = []settings.Printer{printer, gone}
+	s.WebhookAddresses.Loopback = true
+	s.Webhooks = []settings.Webhook{{
+		ID: "canary", Name: "Canary", URL: secret.Text("http://127.0.0.1:1" + c.canaries["a webhook's path"]), Events: []string{"*"},
+		Headers: []secret.Text{secret.Text("X-Token: " + c.canaries["a webhook's header"])}, Secret: secret.Text(c.canaries["a webhook's secret"]),
+	}}
 	s.Keys.AllowAdminKeys = true
 	s.HTTP.PublicURL = "https://printwire.example.org"
 	c.running = begin(t, o)

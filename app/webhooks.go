@@ -30,7 +30,7 @@ const (
 func (a *App) openWebhooks(ctx context.Context) error {
 	addresses := a.settings.WebhookAddresses
 	o := webhook.Options{
-		Store: a.store.Webhooks(), Facts: a.facts, Version: a.version, Location: a.location(), Log: a.log, Now: a.now,
+		Store: a.store.Webhooks(), Facts: a.facts, Version: a.version, Location: a.location(), Hide: a.hide, Log: a.log, Now: a.now,
 		Policy: webhook.Policy{PublicOnly: addresses.PublicOnly, Only: addresses.Networks(), Loopback: addresses.Loopback},
 	}
 	if a.supervisor != nil {
@@ -40,18 +40,7 @@ func (a *App) openWebhooks(ctx context.Context) error {
 	if err := a.hooks.Load(ctx); err != nil {
 		return fmt.Errorf("reading the webhook endpoints: %w", err)
 	}
-	for _, e := range a.hooks.Endpoints() {
-		a.hideEndpoint(e)
-	}
 	return nil
-}
-
-// hideEndpoint keeps an endpoint's secrets out of the log.
-func (a *App) hideEndpoint(e webhook.Endpoint) {
-	a.hide(e.URL, e.Secret, e.Previous)
-	for _, value := range e.Headers {
-		a.hide(value)
-	}
 }
 
 // location is the time zone of everything that has none of its own.
@@ -77,13 +66,7 @@ func (a *App) manageWebhooks(ctx context.Context) error {
 	if len(problems) > 0 {
 		return errors.Join(problems...)
 	}
-	if err := a.hooks.Manage(ctx, list); err != nil {
-		return err
-	}
-	for _, e := range a.hooks.Endpoints() {
-		a.hideEndpoint(e)
-	}
-	return nil
+	return a.hooks.Manage(ctx, list)
 }
 
 // located is each fault with the path of the settings that it is about.

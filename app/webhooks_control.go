@@ -207,7 +207,6 @@ func (a *App) webhookRow(e webhook.Endpoint) WebhookRow {
 
 // newWebhook shows an endpoint with the secret that it was just given.
 func (a *App) newWebhook(e webhook.Endpoint) NewWebhook {
-	a.hideEndpoint(e)
 	made := NewWebhook{WebhookRow: a.webhookRow(e)}
 	if made.PublicKey == "" {
 		made.Secret = e.Secret.Reveal()
@@ -270,7 +269,6 @@ func (a *App) editWebhook(r *http.Request, before webhook.Endpoint) (any, error)
 	case e.Signature != before.Signature:
 		return a.newWebhook(e), nil
 	}
-	a.hideEndpoint(e)
 	return NewWebhook{WebhookRow: a.webhookRow(e)}, nil
 }
 

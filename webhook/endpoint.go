@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"net/url"
 	"time"
 
 	"github.com/printwire/printwire/printer"
@@ -128,4 +129,17 @@ type Health struct {
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
+}
+
+// secrets are all that the endpoint holds, the path of the URL by itself too:
+// it may be the only credential.
+func (e Endpoint) secrets() []secret.Text {
+	list := []secret.Text{e.URL, e.Secret, e.Previous}
+	if u, err := url.Parse(e.URL.Reveal()); err == nil && len(u.RequestURI()) > 1 {
+		list = append(list, secret.Text(u.RequestURI()))
+	}
+	for _, value := range e.Headers {
+		list = append(list, value)
+	}
+	return list
 }

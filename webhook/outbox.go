@@ -14,6 +14,7 @@ import (
 
 	"github.com/printwire/printwire/journal"
 	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/secret"
 )
 
 func itoa(n int) string { return strconv.Itoa(n) }
@@ -31,7 +32,9 @@ type Options struct {
 	Version string
 	// Location is the time zone of endpoints that name none; nil is UTC.
 	Location *time.Location
-	Log      *slog.Logger
+	// Hide, if set, is told every secret of an endpoint as soon as it is known.
+	Hide func(...secret.Text)
+	Log  *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 
@@ -46,6 +49,7 @@ type Options struct {
 type Outbox struct {
 	store    Store
 	facts    func(context.Context, journal.Entry) Facts
+	hide     func(...secret.Text)
 	sender   sender
 	location *time.Location
 	log      *slog.Logger
@@ -73,11 +77,14 @@ var _ journal.Follower = (*Outbox)(nil)
 // New is an outbox without endpoints. It starts nothing.
 func New(o Options) *Outbox {
 	b := &Outbox{
-		store: o.Store, facts: o.Facts, location: o.Location, log: o.Log, now: o.Now, schedule: o.Schedule, random: o.Random,
+		store: o.Store, facts: o.Facts, hide: o.Hide, location: o.Location, log: o.Log, now: o.Now, schedule: o.Schedule, random: o.Random,
 		slots: newSlots(), lanes: map[string]*lane{}, admin: make(chan struct{}, 1),
 	}
 	if b.facts == nil {
 		b.facts = func(context.Context, journal.Entry) Facts { return Facts{} }
+	}
+	if b.hide == nil {
+		b.hide = func(...secret.Text) {}
 	}
 	if b.location == nil {
 		b.location = time.UTC
@@ -141,6 +148,7 @@ func (o *Outbox) unlock() { <-o.admin }
 
 // place makes an endpoint known, or replaces it. admin is held.
 func (o *Outbox) place(e Endpoint, h Health) {
+	o.hide(e.secrets()...)
 	list := slices.Clone(*o.list.Load())
 	if i := slices.IndexFunc(list, func(old Endpoint) bool { return old.ID == e.ID }); i >= 0 {
 		list[i] = e
