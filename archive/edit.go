@@ -114,6 +114,7 @@ func (r *Recorder) remove(ctx context.Context, ids []int, purge bool) error {
 		return fmt.Errorf("deleting %d prints: %w", len(ids), err)
 	}
 	r.list.drop(ids, purge)
+	r.numbers.forget(ids)
 	return nil
 }
 

@@ -14,9 +14,10 @@ import (
 type Failures struct {
 	// Prints are all prints of the time, Failed those that failed.
 	Prints, Failed int
-	// ByReason, ByMaterial and ByPrinter are by count, the highest first. "" is not known.
+	// ByReason, ByMaterial and ByPrinter are by count, the highest first. "" is
+	// not known. ByReason is of the newest maxFailures.
 	ByReason, ByMaterial, ByPrinter []NamedCount
-	// ByHour is by the hour of the start, in the query's zone.
+	// ByHour is by the hour of the start, in the query's zone, of the newest maxFailures.
 	ByHour [24]int
 	// Recent are the newest failures.
 	Recent []Record
@@ -39,6 +40,8 @@ type WeekFailures struct {
 const (
 	// recentFailures is how many failures are given as a whole.
 	recentFailures = 10
+	// maxFailures is how many failed prints are read as a whole, the newest.
+	maxFailures = 2000
 	// maxWeeks bounds the weeks.
 	maxWeeks = 520
 )
@@ -75,6 +78,7 @@ func (r *Recorder) Failures(ctx context.Context, f Filter, zone *time.Location) 
 // that there still are, newest first.
 func (o *Failures) count(entries []*Summary, f Filter) (failed []int) {
 	m := f.matcher()
+	materials, printers, names := map[string]int{}, map[int]int{}, map[int]string{}
 	for i := len(entries) - 1; i >= 0; i-- {
 		s := entries[i]
 		if s.Status == "archived" || !m.match(s) {
@@ -82,42 +86,54 @@ func (o *Failures) count(entries []*Summary, f Filter) (failed []int) {
 		}
 		row, _ := statusOf(s.Status)
 		bad := row.Result == printer.Failure
-		o.Prints++
-		if n := len(o.Weeks); n > 0 {
-			if at := s.Created.Sub(o.Weeks[0].Start); at >= 0 {
-				w := &o.Weeks[min(int(at/(7*24*time.Hour)), n-1)]
-				w.Prints++
-				if bad {
-					w.Failed++
-				}
-			}
-		}
-		if !bad {
+		o.week(s, bad)
+		if o.Prints++; !bad {
 			continue
 		}
-		if o.Failed++; !s.Deleted {
-			failed = append(failed, s.ID)
+		if o.Failed++; s.Deleted {
+			continue
+		}
+		failed = append(failed, s.ID)
+		materials[s.Materials]++
+		printers[s.PrinterID]++
+		if names[s.PrinterID] == "" {
+			names[s.PrinterID] = s.Printer // the newest is the first
 		}
 	}
+	byName := map[string]int{}
+	for id, n := range printers {
+		byName[names[id]] += n
+	}
+	o.ByMaterial, o.ByPrinter = ranked(materials), ranked(byName)
 	return failed
 }
 
-// common reads the failed records and counts what they have in common.
+// week counts a print in its week.
+func (o *Failures) week(s *Summary, bad bool) {
+	n := len(o.Weeks)
+	if n == 0 {
+		return
+	}
+	at := s.Created.Sub(o.Weeks[0].Start)
+	if at < 0 {
+		return
+	}
+	w := &o.Weeks[min(int(at/(7*24*time.Hour)), n-1)]
+	if w.Prints++; bad {
+		w.Failed++
+	}
+}
+
+// common reads the newest failed records and counts what they have in common.
 func (r *Recorder) common(ctx context.Context, failed []int, zone *time.Location, out *Failures) error {
-	reasons, materials, printers := map[string]int{}, map[string]int{}, map[int]int{}
-	names := map[int]string{}
-	for ids := range slices.Chunk(failed, exportAtOnce) {
+	reasons := map[string]int{}
+	for ids := range slices.Chunk(failed[:min(len(failed), maxFailures)], exportAtOnce) {
 		records, err := r.store.Records(ctx, ids)
 		if err != nil {
 			return fmt.Errorf("reading the failed prints: %w", err)
 		}
 		for _, rec := range records {
 			reasons[rec.Reason]++
-			materials[strings.Join(rec.Materials(), ", ")]++
-			printers[rec.PrinterID]++
-			if names[rec.PrinterID] == "" {
-				names[rec.PrinterID] = rec.Printer // The newest is the first.
-			}
 			if !rec.Start.IsZero() {
 				out.ByHour[rec.Start.In(zone).Hour()]++
 			}
@@ -129,11 +145,7 @@ func (r *Recorder) common(ctx context.Context, failed []int, zone *time.Location
 			return err
 		}
 	}
-	byName := map[string]int{}
-	for id, n := range printers {
-		byName[names[id]] += n
-	}
-	out.ByReason, out.ByMaterial, out.ByPrinter = ranked(reasons), ranked(materials), ranked(byName)
+	out.ByReason = ranked(reasons)
 	return nil
 }
 

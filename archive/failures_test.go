@@ -49,3 +49,19 @@ func TestRecorder_Failures(t *testing.T) {
 		t.Error("a status that is none was taken")
 	}
 }
+
+func TestRecorder_FailuresReadsABoundedNumberOfRecords(t *testing.T) {
+	s := newShelf()
+	r := archive.NewWith(s, archive.Options{Now: func() time.Time { return start.AddDate(1, 0, 0) }})
+	var lines []string
+	for i := range 2100 {
+		lines = append(lines, fmt.Sprintf("print_started J%d {}", i), fmt.Sprintf(`print_failed J%d {"reason":"jam"}`, i))
+	}
+	if err := r.Apply(t.Context(), story(lines...), 0); err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.Failures(t.Context(), archive.Filter{}, nil)
+	if err != nil || got.Failed != 2100 || got.ByPrinter[0].Count != 2100 || got.ByMaterial[0].Count != 2100 || got.ByReason[0].Count != 2000 || got.Recent[0].ID != 2100 {
+		t.Errorf("%d failed, %v, %v, %v (%v)", got.Failed, got.ByPrinter, got.ByMaterial, got.ByReason, err)
+	}
+}

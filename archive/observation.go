@@ -18,9 +18,9 @@ type observation struct {
 	diameter    printer.Opt[float64]
 	estimate    printer.Opt[int]
 	filament    []fed
-	// planned is the file whose plan was seen, price what filament costs.
+	// planned is the file whose plan was seen.
 	planned string
-	price   Price
+	tariff  tariff
 }
 
 // fed is a tray that fed the job: first and last as it was at its first and last report.
@@ -140,7 +140,10 @@ func (o observation) on(r Record) Record {
 		r.feed(f.ref, f.first)
 		r.feed(f.ref, f.last)
 	}
-	r.plan(j.Plan, o.price)
+	r.plan(j.Plan)
+	if running || !r.priced() { // a price that changed later is none of its
+		o.tariff.on(&r)
+	}
 	if j.Over() && running {
 		o.finish(&r)
 	}

@@ -9,17 +9,13 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
-// Price is what a kilogram of a filament costs, by its maker's id and its
-// material; unknown when nobody said.
-type Price func(filamentID, material string) printer.Opt[float64]
-
 // unplaced begins the name of a filament that comes from no known tray; its
 // number in the project follows.
 const unplaced = "filament_"
 
 // plan takes what the job's sliced file says, in place of what was taken of it
 // before: its filaments by tray, with what the slicer thinks they weigh.
-func (r *Record) plan(p printer.Plan, price Price) {
+func (r *Record) plan(p printer.Plan) {
 	if !p.Known() {
 		return
 	}
@@ -28,7 +24,13 @@ func (r *Record) plan(p printer.Plan, price Price) {
 		r.EstimateSeconds = p.Seconds
 	}
 	r.Picture = p.Picture
-	r.Filament = slices.DeleteFunc(slices.Clone(r.Filament), func(f Filament) bool { return strings.HasPrefix(f.Tray, unplaced) })
+	r.FileBytes, r.SlicedFor, r.BedType, r.LayerHeight = p.Bytes, p.Model, p.BedType, p.LayerHeight
+	r.Objects = printer.Some(len(p.Objects))
+	if !r.NozzleDiameter.Known {
+		r.NozzleDiameter = p.NozzleDiameter
+	}
+	before := r.Filament
+	r.Filament = slices.DeleteFunc(slices.Clone(before), func(f Filament) bool { return strings.HasPrefix(f.Tray, unplaced) })
 	for i := range r.Filament {
 		r.Filament[i].PlannedGrams, r.Filament[i].PlannedMetres = printer.Opt[float64]{}, printer.Opt[float64]{}
 	}
@@ -41,6 +43,9 @@ func (r *Record) plan(p printer.Plan, price Price) {
 		}
 		f := r.filament(name)
 		f.Unit, f.Slot = ref.Unit, ref.Slot
+		if i := slices.IndexFunc(before, func(f Filament) bool { return f.Tray == name }); i >= 0 {
+			f.PricePerKg = before[i].PricePerKg
+		}
 		for _, t := range []struct {
 			to   *string
 			from string
@@ -49,21 +54,10 @@ func (r *Record) plan(p printer.Plan, price Price) {
 				*t.to = t.from
 			}
 		}
-		f.PlannedGrams, f.PlannedMetres = plus2(f.PlannedGrams, m.Grams), plus2(f.PlannedMetres, m.Metres)
-		f.PricePerKg = m.PricePerKg
-		if price != nil {
-			if set := price(f.FilamentID, f.Material); set.Known {
-				f.PricePerKg = set
-			}
-		}
+		plus(&f.PlannedGrams, m.Grams)
+		plus(&f.PlannedMetres, m.Metres)
+		f.SlicedPricePerKg = m.PricePerKg
 	}
-}
-
-func plus2(a, b printer.Opt[float64]) printer.Opt[float64] {
-	if !b.Known {
-		return a
-	}
-	return printer.Some(a.Or(0) + b.Value)
 }
 
 // Used is what the job took from a tray in grams: as measured, or as planned
@@ -89,32 +83,4 @@ func (r Record) FilamentDetails() string {
 			}
 		}
 	})
-}
-
-// FilamentCost is what the filament of the job cost: as told, or what it took
-// at the prices known then. It is unknown when the price of a part is.
-func (r Record) FilamentCost() printer.Opt[float64] {
-	if r.Usage.FilamentCost.Known {
-		return r.Usage.FilamentCost
-	}
-	var sum printer.Opt[float64]
-	total := 0.0
-	for _, f := range r.Filament {
-		grams := f.Grams.Or(f.PlannedGrams.Or(0) * r.scale())
-		switch {
-		case !f.Grams.Known && !f.PlannedGrams.Known:
-		case !f.PricePerKg.Known:
-			return printer.Opt[float64]{}
-		default:
-			sum = printer.Some(sum.Or(0) + grams*f.PricePerKg.Value/1000)
-			total += grams
-		}
-	}
-	if sum.Known && r.Edits.Grams.Known && total > 0 { // a person knows better
-		sum.Value *= r.Edits.Grams.Value / total
-	}
-	if sum.Known {
-		sum.Value = math.Round(sum.Value*100) / 100
-	}
-	return sum
 }

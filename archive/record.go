@@ -60,8 +60,15 @@ type Record struct {
 	// Max are the highest temperatures that were measured, Target the highest that were asked for.
 	Max    Temperatures `json:"max,omitzero"`
 	Target Temperatures `json:"target,omitzero"`
-	// NozzleDiameter is in mm.
+	// NozzleDiameter and LayerHeight are in mm.
 	NozzleDiameter printer.Opt[float64] `json:"nozzle_diameter,omitzero"`
+	LayerHeight    printer.Opt[float64] `json:"layer_height,omitzero"`
+	// BedType is the slicer's name of the plate, SlicedFor that of the printer, or "".
+	BedType   string `json:"bed_type,omitempty"`
+	SlicedFor string `json:"sliced_for,omitempty"`
+	// FileBytes is the length of the sliced file, Objects what its plate holds.
+	FileBytes printer.Opt[int] `json:"file_bytes,omitzero"`
+	Objects   printer.Opt[int] `json:"objects,omitzero"`
 	// Filament is by tray, in the order of first use.
 	Filament []Filament `json:"filament,omitempty"`
 	// Picture names the picture of the plate; see printer.Plan.
@@ -106,8 +113,10 @@ type Filament struct {
 	// PlannedGrams and PlannedMetres are for the whole job, as sliced.
 	PlannedGrams  printer.Opt[float64] `json:"planned_grams,omitzero"`
 	PlannedMetres printer.Opt[float64] `json:"planned_metres,omitzero"`
-	// PricePerKg is what it cost when the file was read.
-	PricePerKg printer.Opt[float64] `json:"price_per_kg,omitzero"`
+	// PricePerKg is what it cost at the time of the job, in Usage's
+	// FilamentCurrency; SlicedPricePerKg what the sliced file says.
+	PricePerKg       printer.Opt[float64] `json:"price_per_kg,omitzero"`
+	SlicedPricePerKg printer.Opt[float64] `json:"sliced_price_per_kg,omitzero"`
 }
 
 // Usage is what a job took. Each field is unknown until a meter, a file or a
@@ -119,13 +128,15 @@ type Usage struct {
 	// PlannedGrams and PlannedMetres are for the whole job, as sliced.
 	PlannedGrams  printer.Opt[float64] `json:"planned_grams,omitzero"`
 	PlannedMetres printer.Opt[float64] `json:"planned_metres,omitzero"`
-	// FilamentCost and EnergyCost are in Currency.
-	FilamentCost printer.Opt[float64] `json:"filament_cost,omitzero"`
-	EnergyCost   printer.Opt[float64] `json:"energy_cost,omitzero"`
-	Currency     string               `json:"currency,omitempty"`
-	EnergyKWh    printer.Opt[float64] `json:"energy_kwh,omitzero"`
-	PeakWatts    printer.Opt[float64] `json:"peak_watts,omitzero"`
-	AverageWatts printer.Opt[float64] `json:"average_watts,omitzero"`
+	// FilamentCost is in FilamentCurrency, EnergyCost in Currency; "" is that
+	// nobody said. FilamentCost is told by a meter; see Record.FilamentCost.
+	FilamentCost     printer.Opt[float64] `json:"filament_cost,omitzero"`
+	FilamentCurrency string               `json:"filament_currency,omitempty"`
+	EnergyCost       printer.Opt[float64] `json:"energy_cost,omitzero"`
+	Currency         string               `json:"currency,omitempty"`
+	EnergyKWh        printer.Opt[float64] `json:"energy_kwh,omitzero"`
+	PeakWatts        printer.Opt[float64] `json:"peak_watts,omitzero"`
+	AverageWatts     printer.Opt[float64] `json:"average_watts,omitzero"`
 	// EnergyEstimated: the energy comes from a model, not from a meter.
 	EnergyEstimated bool `json:"energy_estimated,omitempty"`
 }
@@ -164,15 +175,6 @@ func (r Record) Title() string {
 	default:
 		return r.File
 	}
-}
-
-// Cost is filament and energy together, unknown when both are.
-func (r Record) Cost() printer.Opt[float64] {
-	f, e := r.FilamentCost(), r.Usage.EnergyCost
-	if !f.Known && !e.Known {
-		return printer.Opt[float64]{}
-	}
-	return printer.Some(f.Or(0) + e.Or(0))
 }
 
 // Grams is the filament that the job took: what a person wrote, what was

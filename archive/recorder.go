@@ -14,9 +14,11 @@ import (
 // Options are what a recorder may be told beside its store.
 type Options struct {
 	Retention Retention
-	// Price is what filament costs; nil is what the slicer says.
-	Price Price
-	Log   *slog.Logger
+	// Price is what filament costs; nil is what the slicer says. Currency is
+	// that of both ("EUR"), or "".
+	Price    Price
+	Currency string
+	Log      *slog.Logger
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -24,17 +26,21 @@ type Options struct {
 // Recorder makes the records from the journal, each event exactly once, and
 // is the one door to them. There is one for a store.
 type Recorder struct {
-	store Store
-	keep  Retention
-	price Price
-	log   *slog.Logger
-	now   func() time.Time
+	store  Store
+	keep   Retention
+	tariff tariff
+	log    *slog.Logger
+	now    func() time.Time
 
 	// mu orders what is written to the store, so that the catalogue is told in
 	// the same order; it is held for a transaction.
 	mu sync.Mutex
 	// list is what lists and statistics are made from.
 	list catalog
+	// numbers are those of the records under way.
+	numbers numbers
+	// repricing is held while all costs are reckoned again.
+	repricing sync.Mutex
 	// sampler is the sink of values, nil while there is none.
 	sampler atomic.Pointer[Sampler]
 }
@@ -46,7 +52,7 @@ func New(store Store) *Recorder { return NewWith(store, Options{}) }
 
 // NewWith is a recorder into a store. It starts nothing.
 func NewWith(store Store, o Options) *Recorder {
-	r := &Recorder{store: store, keep: o.Retention.orDefault(), price: o.Price, log: o.Log, now: o.Now}
+	r := &Recorder{store: store, keep: o.Retention.orDefault(), tariff: tariff{o.Price, o.Currency}, log: o.Log, now: o.Now}
 	if r.log == nil {
 		r.log = slog.New(slog.DiscardHandler)
 	}
@@ -119,6 +125,7 @@ func (r *Recorder) write(transact func() ([]Record, error)) error {
 		summaries[i] = rec.Summary()
 	}
 	r.list.put(summaries)
+	r.numbers.note(records)
 	return nil
 }
 
@@ -189,6 +196,9 @@ func (r Record) filled(f Fill) Record {
 	}
 	if n.Currency != "" {
 		u.Currency = n.Currency
+	}
+	if n.FilamentCurrency != "" {
+		u.FilamentCurrency = n.FilamentCurrency
 	}
 	if n.EnergyKWh.Known {
 		u.EnergyEstimated = n.EnergyEstimated

@@ -139,7 +139,7 @@ func (s *Sampler) watch(ctx context.Context, c printer.Change) *watch {
 		s.closeOthers(ctx, id, job)
 	}
 	if w == nil || w.job != job {
-		w = &watch{job: job, first: s.at(c.Next), seen: observation{price: s.r.price}}
+		w = &watch{job: job, first: s.at(c.Next), seen: observation{tariff: s.r.tariff}}
 		s.printers[id] = w
 	}
 	if job == "" {

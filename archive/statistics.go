@@ -13,7 +13,8 @@ import (
 )
 
 // Totals are the sums over some records. Sums of what is known of no record
-// are unknown.
+// are unknown, and so are costs that are in several currencies; see
+// Statistics.ByCurrency.
 type Totals struct {
 	// Prints are those that ended, and those under way; Running are the latter.
 	Prints  int
@@ -25,9 +26,8 @@ type Totals struct {
 	// LongestSeconds is the longest print.
 	LongestSeconds int
 	Grams, Metres  printer.Opt[float64]
-	FilamentCost   printer.Opt[float64]
-	EnergyCost     printer.Opt[float64]
 	EnergyKWh      printer.Opt[float64]
+	Costs
 	// timed and accurate count the records that have a duration and an accuracy.
 	timed, accurate int
 	accuracy        float64
@@ -64,14 +64,6 @@ func (t Totals) Accuracy() printer.Opt[float64] {
 		return printer.Opt[float64]{}
 	}
 	return printer.Some(math.Round(t.accuracy/float64(t.accurate)*10) / 10)
-}
-
-// Cost is filament and energy together, unknown when both are.
-func (t Totals) Cost() printer.Opt[float64] {
-	if !t.FilamentCost.Known && !t.EnergyCost.Known {
-		return printer.Opt[float64]{}
-	}
-	return printer.Some(t.FilamentCost.Or(0) + t.EnergyCost.Or(0))
 }
 
 // PrinterTotals are those of one printer.
@@ -115,6 +107,8 @@ type Statistics struct {
 	ByPrinter  []PrinterTotals
 	ByMaterial []MaterialTotals
 	ByDay      []DayTotals
+	// ByCurrency has what prints cost, by currency; "" is that nobody said.
+	ByCurrency []CurrencyTotals
 	// First and Last are when the first and the last of the prints were heard of.
 	First, Last time.Time
 }
@@ -175,6 +169,7 @@ type counter struct {
 	statuses  map[string]int
 	printers  map[int]*PrinterTotals
 	materials map[string]*MaterialTotals
+	money     map[string]*CurrencyTotals
 	// dayEnd is when the last day of ByDay is over.
 	dayEnd time.Time
 }
@@ -182,7 +177,7 @@ type counter struct {
 func count(entries []*Summary, f Filter, zone *time.Location) Statistics {
 	c := counter{
 		zone: zone, outcomes: map[string]printer.Result{}, statuses: map[string]int{},
-		printers: map[int]*PrinterTotals{}, materials: map[string]*MaterialTotals{},
+		printers: map[int]*PrinterTotals{}, materials: map[string]*MaterialTotals{}, money: map[string]*CurrencyTotals{},
 	}
 	for _, row := range Statuses() {
 		c.outcomes[row.Status] = row.Result
@@ -201,6 +196,9 @@ func count(entries []*Summary, f Filter, zone *time.Location) Statistics {
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.materials)) {
 		c.ByMaterial = append(c.ByMaterial, *c.materials[name])
+	}
+	for _, currency := range slices.Sorted(maps.Keys(c.money)) {
+		c.ByCurrency = append(c.ByCurrency, *c.money[currency])
 	}
 	return c.Statistics
 }
@@ -225,6 +223,7 @@ func (c *counter) add(s *Summary) {
 		t.add(s, outcome)
 	}
 	c.addMaterials(s)
+	c.addMoney(s)
 }
 
 // day is the row of a time. Times come in order, so it is the last row or a new one.
@@ -283,8 +282,7 @@ func (t *Totals) add(s *Summary, outcome printer.Result) {
 	t.PausedSeconds += int64(s.PausedSeconds)
 	plus(&t.Grams, s.Grams)
 	plus(&t.Metres, s.Metres)
-	plus(&t.FilamentCost, s.FilamentCost)
-	plus(&t.EnergyCost, s.EnergyCost)
+	t.Costs.add(s)
 	plus(&t.EnergyKWh, s.EnergyKWh)
 	if s.Accuracy.Known {
 		t.accurate++

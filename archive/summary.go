@@ -25,10 +25,11 @@ type Summary struct {
 	Materials     string
 	MaterialGrams []float64
 	Grams, Metres printer.Opt[float64]
-	FilamentCost  printer.Opt[float64]
-	EnergyCost    printer.Opt[float64]
-	EnergyKWh     printer.Opt[float64]
-	Accuracy      printer.Opt[float64]
+	// FilamentCost is in FilamentCurrency, EnergyCost in EnergyCurrency.
+	FilamentCost, EnergyCost         printer.Opt[float64]
+	FilamentCurrency, EnergyCurrency string
+	EnergyKWh                        printer.Opt[float64]
+	Accuracy                         printer.Opt[float64]
 	// Text is what a search looks in: title, name, file and tags in lower case.
 	Text string
 	// Deleted: the record is gone, but it still counts.
@@ -42,6 +43,7 @@ func (r Record) Summary() Summary {
 		Seconds: r.DurationSeconds, PausedSeconds: r.PausedSeconds, Grams: r.Grams(), Metres: r.Metres(),
 		FilamentCost: r.FilamentCost(), EnergyCost: r.Usage.EnergyCost, EnergyKWh: r.Usage.EnergyKWh, Accuracy: r.Accuracy(),
 	}
+	s.FilamentCurrency, s.EnergyCurrency = r.filamentCurrency(), r.energyCurrency()
 	materials := r.Materials()
 	s.Materials = strings.Join(materials, ", ")
 	s.MaterialGrams = r.materialGrams(materials)
@@ -53,12 +55,13 @@ func (r Record) Summary() Summary {
 func (r Record) materialGrams(materials []string) []float64 {
 	sums := make([]float64, len(materials))
 	for _, f := range r.Filament {
-		if !f.Grams.Known || f.Material == "" {
+		used := r.Used(f)
+		if f.Material == "" || !used.Known && !r.Usage.PlannedGrams.Known {
 			return nil
 		}
 		for i, m := range materials {
 			if m == f.Material {
-				sums[i] += f.Grams.Value
+				sums[i] += used.Value // nothing of a tray that the plan does not name
 			}
 		}
 	}

@@ -30,10 +30,28 @@ func packSummary(s archive.Summary) []byte {
 	for _, g := range s.MaterialGrams {
 		b = packFloat(b, printer.Some(g))
 	}
-	if s.Deleted {
-		return append(b, 1)
+	if s.FilamentCurrency == "" && s.EnergyCurrency == "" {
+		return append(b, flag(s.Deleted, deleted))
 	}
-	return append(b, 0)
+	b = append(b, flag(s.Deleted, deleted)|priced)
+	for _, t := range []string{s.FilamentCurrency, s.EnergyCurrency} {
+		b = append(binary.AppendUvarint(b, uint64(len(t))), t...)
+	}
+	return b
+}
+
+// The flags at the end of a packed summary.
+const (
+	deleted = 1 << iota
+	// priced: two currencies follow.
+	priced
+)
+
+func flag(set bool, bit byte) byte {
+	if !set {
+		return 0
+	}
+	return bit
 }
 
 // unpackSummary is the reverse of packSummary.
@@ -58,7 +76,11 @@ func unpackSummary(v []byte) (archive.Summary, error) {
 	for range n {
 		s.MaterialGrams = append(s.MaterialGrams, u.float().Value)
 	}
-	s.Deleted = u.byte() == 1
+	flags := u.byte()
+	s.Deleted = flags&deleted != 0
+	if flags&priced != 0 {
+		s.FilamentCurrency, s.EnergyCurrency = u.text(), u.text()
+	}
 	if u.bad || len(u.rest) != 0 {
 		return archive.Summary{}, errShort
 	}

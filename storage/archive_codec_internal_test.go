@@ -18,6 +18,8 @@ func TestSummary_RoundTrip(t *testing.T) {
 			Seconds: printer.Some(-1), PausedSeconds: 9, Materials: "PLA, ABS", MaterialGrams: []float64{1.5, 2}, Grams: some(3.5), Metres: some(1),
 			FilamentCost: some(2), EnergyCost: some(-0.5), EnergyKWh: some(0), Accuracy: some(99.5), Text: "ä\nb", Deleted: true,
 		},
+		{ID: 8, FilamentCost: some(2), FilamentCurrency: "EUR", EnergyCost: some(1), EnergyCurrency: "SEK"},
+		{ID: 9, EnergyCost: some(1), EnergyCurrency: "EUR", Deleted: true},
 	} {
 		packed := packSummary(s)
 		got, err := unpackSummary(packed)
