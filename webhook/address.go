@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -12,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unicode/utf8"
 
 	"github.com/printwire/printwire/fault"
 )
@@ -138,6 +140,9 @@ func (p Policy) checkURL(text string) error {
 		if err := p.check(a, ""); err != nil {
 			return invalid("%v", err)
 		}
+	case strings.ContainsFunc(u.Hostname(), func(r rune) bool { return r >= utf8.RuneSelf }):
+		// On the way out it becomes another name, which may be one of the two above.
+		return invalid("must have a host name in ASCII, such as xn--mller-kva.example")
 	case strings.Contains(host, ":") || numeric(name) || name == "" || strings.ContainsAny(host, "%\\ "):
 		return invalid("must have a host name or a usual IP address")
 	}
@@ -192,7 +197,6 @@ func (p Policy) dial(ctx context.Context, network, address string) (net.Conn, er
 	if err != nil {
 		return nil, fmt.Errorf("finding the address of the host: %w", err)
 	}
-	var last error = &blockedError{"the host has no address"}
 	d := net.Dialer{Control: func(_, real string, _ syscall.RawConn) error {
 		a, err := netip.ParseAddrPort(real)
 		if err != nil {
@@ -200,20 +204,46 @@ func (p Policy) dial(ctx context.Context, network, address string) (net.Conn, er
 		}
 		return p.check(a.Addr(), host)
 	}}
-	for _, a := range addresses {
+	return first(ctx, addresses, func(ctx context.Context, a netip.Addr) (net.Conn, error) {
 		if err := p.check(a, host); err != nil {
-			last = err
-			continue
+			return nil, err
 		}
-		conn, err := d.DialContext(ctx, network, net.JoinHostPort(a.Unmap().String(), port))
+		return d.DialContext(ctx, network, net.JoinHostPort(a.Unmap().String(), port))
+	})
+}
+
+// first is a connection to the first address that gives one. A silent address
+// leaves a part of the time to those that follow. When none gives one, an
+// address that is down says more than one that is refused: it may come back.
+func first(ctx context.Context, addresses []netip.Addr, connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
+	last := errors.New("the host has no address")
+	for i, a := range addresses {
+		limit := time.Duration(0)
+		if end, ok := ctx.Deadline(); ok {
+			limit = time.Until(end) / time.Duration(len(addresses)-i)
+		}
+		conn, err := within(ctx, limit, a, connect)
 		if err == nil {
 			return conn, nil
 		}
-		if last = err; ctx.Err() != nil {
+		var refusal *blockedError
+		if refused := errors.As(err, &refusal); !refused || i == 0 {
+			last = err
+		}
+		if ctx.Err() != nil {
 			break
 		}
 	}
 	return nil, last
+}
+
+func within(ctx context.Context, limit time.Duration, a netip.Addr, connect func(context.Context, netip.Addr) (net.Conn, error)) (net.Conn, error) {
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	return connect(ctx, a)
 }
 
 func (p Policy) resolve(ctx context.Context, host string) ([]netip.Addr, error) {

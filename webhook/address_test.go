@@ -36,6 +36,7 @@ func TestURL_WhatIsSaved(t *testing.T) {
 		http://100.100.100.200/ http://172.30.32.2/ http://172.30.33.5/ http://supervisor/ http://supervisor/core/api/states http://supervisor/core/api/events/ http://supervisor:8080/core/api/events/x
 		http://supervisor/core/api/events/../states http://supervisor/core/api/events/%2e%2e%2fstates https://supervisor/core/api/events/x http://homeassistant:8123/api/states http://homeassistant/api/webhook/x
 		http://homeassistant:8123/api/webhook/../states file:///etc/passwd gopher://x/ ftp://x/ http://user:pass@example.com/ http://user@example.com/ http://example.com:25/ http://example.com:0/ http://example.com:99999/
+		http://ｓupervisor/core/api/states http://%EF%BD%93upervisor/core/api/states http://ｈomeassistant:8123/api/states http://１２７.0.0.1/ http://127。0。0。1/ http://müller.example/
 		http:///x //example.com/ example.com http://example.com/#x http://1.2.3/ http://192.0.2.1/ http://198.18.0.1/ http://[::ffff:0:127.0.0.1]/ http://[64:ff9b:1::7f00:1]/`)
 	box := webhook.New(webhook.Options{Store: &memory{}})
 	if err := box.Load(t.Context()); err != nil {
@@ -111,6 +112,15 @@ func TestDial_AddressesAreCheckedOnEveryConnection(t *testing.T) {
 		e := create(t, box, webhook.Endpoint{URL: secret.Text("http://printer.example" + port + "/")})
 		if a, err := box.Test(t.Context(), e.ID); err != nil || a.Status != 200 {
 			t.Errorf("the attempt is %+v (%v)", a, err)
+		}
+	})
+	t.Run("a name whose allowed address does not answer, beside a refused one", func(t *testing.T) {
+		for _, list := range [][]string{{"127.0.0.1", "fe80::1"}, {"fe80::1", "127.0.0.1"}} {
+			box := tester(t, webhook.Options{Policy: webhook.Policy{Resolve: resolving(list)}})
+			e := create(t, box, webhook.Endpoint{URL: "http://printer.example:9/"})
+			if a, err := box.Test(t.Context(), e.ID); err != nil || a.Status != 0 || strings.Contains(a.Error, "not allowed") {
+				t.Errorf("%v: the attempt is %+v (%v), want that the receiver is down: it is worth another attempt", list, a, err)
+			}
 		}
 	})
 	t.Run("the two names of the Supervisor's network reach it and nothing else", func(t *testing.T) {
