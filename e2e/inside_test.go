@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,8 +18,9 @@ import (
 
 // inside is the whole program in this process, and one subscriber.
 type inside struct {
-	t    *testing.T
-	stop func()
+	t      *testing.T
+	access access
+	stop   func()
 
 	mu      sync.Mutex
 	values  map[string]string
@@ -41,7 +43,14 @@ func runInside(t *testing.T, log *slog.Logger, each func(topic, payload string),
 	t.Helper()
 	s := settings.Default()
 	s.HTTP.Listen, s.MQTT.Listen, s.MQTT.Mode, s.Printers = "127.0.0.1:0", "127.0.0.1:0", "embedded", printers
-	a, err := app.New(t.Context(), app.Options{Settings: s, Data: t.TempDir(), Version: "test", Log: log, Level: new(slog.LevelVar)})
+	return runApp(t, app.Options{Settings: s, Log: log}, each)
+}
+
+// runApp does so with options of one's own.
+func runApp(t *testing.T, o app.Options, each func(topic, payload string)) *inside {
+	t.Helper()
+	o.Data, o.Version, o.Level = t.TempDir(), "test", new(slog.LevelVar)
+	a, err := app.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +79,29 @@ func runInside(t *testing.T, log *slog.Logger, each func(topic, payload string),
 	if err != nil {
 		t.Fatal(err)
 	}
+	in.access = accessOf(t, listens, login)
 	link, err = client.Dial(t.Context(), client.LinkOptions{
 		Address: listens.MQTT, User: login.Name, Password: secret.Text(login.Password), ClientID: "inside",
-		Subscribe: []string{"printwire/#", "homeassistant/#"}, OnMessage: in.take,
+		Subscribe: []string{"printwire/#", "homeassistant/#", "e2e/#"}, OnMessage: in.take,
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return in
+}
+
+func accessOf(t *testing.T, r app.Ready, login app.UserRow) access {
+	t.Helper()
+	host, port, err := net.SplitHostPort(r.MQTT)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := access{HTTP: "http://" + r.HTTP}
+	a.MQTT.Host, a.MQTT.Username, a.MQTT.Password = host, login.Name, login.Password
+	if a.MQTT.Port, err = strconv.Atoi(port); err != nil {
+		t.Fatal(err)
+	}
+	return a
 }
 
 func (in *inside) take(topic string, payload []byte) {
