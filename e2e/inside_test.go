@@ -19,6 +19,7 @@ import (
 // inside is the whole program in this process, and one subscriber.
 type inside struct {
 	t      *testing.T
+	app    *app.App
 	access access
 	stop   func()
 
@@ -57,7 +58,7 @@ func runApp(t *testing.T, o app.Options, each func(topic, payload string)) *insi
 	ctx, cancel := context.WithCancel(context.Background())
 	ready, done := make(chan app.Ready, 1), make(chan error, 1)
 	go func() { done <- a.Run(ctx, func(r app.Ready) { ready <- r }) }() // owner: stop waits on done
-	in := &inside{t: t, values: map[string]string{}, each: each, changed: make(chan struct{}, 1)}
+	in := &inside{t: t, app: a, values: map[string]string{}, each: each, changed: make(chan struct{}, 1)}
 	var link *client.Link
 	in.stop = sync.OnceFunc(func() {
 		cancel()
