@@ -100,7 +100,7 @@ func name(key string) string {
 }
 
 // Put keeps what write writes under key, in place of what was there. A write
-// that fails, or that is larger than the whole cap, changes nothing.
+// that fails or panics, or that is larger than the whole cap, changes nothing.
 // fault.Conflict: it is larger than the cap.
 func (c *Cache) Put(key string, write func(w io.Writer) error) error {
 	part := name(key) + "." + rest() + unfinished
@@ -108,6 +108,13 @@ func (c *Cache) Put(key string, write func(w io.Writer) error) error {
 	if err != nil {
 		return fmt.Errorf("keeping a file: %w", err)
 	}
+	kept := false
+	defer func() {
+		if !kept {
+			_ = f.Close() // closed already unless write panicked
+			_ = c.root.Remove(part)
+		}
+	}()
 	w := &limited{w: f, left: c.cap}
 	err = write(w)
 	if w.over {
@@ -120,9 +127,9 @@ func (c *Cache) Put(key string, write func(w io.Writer) error) error {
 		err = c.keep(part, name(key), w.size)
 	}
 	if err != nil {
-		_ = c.root.Remove(part)
 		return fmt.Errorf("keeping a file: %w", err)
 	}
+	kept = true
 	return nil
 }
 

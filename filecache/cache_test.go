@@ -136,6 +136,26 @@ func TestCache_AFailedWriteChangesNothing(t *testing.T) {
 	}
 }
 
+func TestCache_AWriteThatPanicsLeavesNothing(t *testing.T) {
+	folder := t.TempDir()
+	c := open(t, folder, clock())
+	put(t, c, "a", "good")
+	func() {
+		defer func() {
+			if recover() == nil {
+				t.Error("the panic was swallowed")
+			}
+		}()
+		_ = c.Put("a", func(w io.Writer) error { _, _ = io.WriteString(w, "ba"); panic("torn") })
+	}()
+	holds(t, c, "a", "good")
+	if files, _ := os.ReadDir(folder); len(files) != 1 {
+		t.Errorf("%d files are left, want 1", len(files))
+	}
+	put(t, c, "a", "better")
+	holds(t, c, "a", "better")
+}
+
 func TestCache_FilesRemovedByHandAreNoTrouble(t *testing.T) {
 	folder := t.TempDir()
 	now := clock()

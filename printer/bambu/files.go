@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"strconv"
 	"time"
 
@@ -95,15 +96,27 @@ func (s *session) lookAtFile(ctx context.Context) {
 	ctx, f.stop = context.WithCancel(ctx)
 	f.again = time.Time{}
 	f.reading, f.running = l.Job.ID, make(chan jobfile.Result, 1)
-	reader, order, done := f.reader, s.orderOfJob(), f.running
+	order, done := s.orderOfJob(), f.running
 	access := jobfile.Access{TLS: s.d.check(s.mem.Pin).config(), ClearData: s.mem.ClearFiles}
-	go func() { // owner: session; its end stops it and waits for the result
-		r, err := reader.Read(ctx, order, access)
-		if err != nil {
-			r = jobfile.Result{} // given up
+	go func() { done <- s.d.readFile(ctx, order, access) }() // owner: session; its end stops it and waits for the result
+}
+
+// textFault is said of a file whose reading failed by a fault of our own.
+const textFault = "The file of this print could not be read because of a fault in Printwire. The log says more."
+
+// readFile reads the file of a job. No file and no printer may end the program.
+func (d *Driver) readFile(ctx context.Context, o jobfile.Order, a jobfile.Access) (r jobfile.Result) {
+	defer func() {
+		if p := recover(); p != nil {
+			d.log.Error("reading the file of a job failed", "file", o.Name, "panic", p, "stack", string(debug.Stack()))
+			r = jobfile.Result{Plan: printer.Plan{Missing: textFault}, ClearData: a.ClearData}
 		}
-		done <- r
 	}()
+	r, err := d.files.Read(ctx, o, a)
+	if err != nil {
+		return jobfile.Result{} // given up
+	}
+	return r
 }
 
 // fileArrived: while a job is prepared its percentage is that of the transfer.

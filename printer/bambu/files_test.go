@@ -1,6 +1,7 @@
 package bambu
 
 import (
+	"bytes"
 	"context"
 	"slices"
 	"sync"
@@ -207,4 +208,42 @@ func TestDriver_WhatCannotBeHadIsSaidAndLookedForAgainOnDemand(t *testing.T) {
 			t.Errorf("%d readings after a refresh, want 2", n)
 		}
 	})
+}
+
+func TestDriver_AReaderThatPanicsCostsOnlyTheFile(t *testing.T) {
+	f := &fakeFiles{result: func(o jobfile.Order) jobfile.Result {
+		if o.Name == "Bracket" {
+			return []jobfile.Result{}[len(bracket)]
+		}
+		return planOf(o)
+	}}
+	var log bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.driver.files = f
+		r.logTo(&log)
+		r.answerWith(answering("pushall", func(*fakeConn, string, string) {}))
+		r.start(fresh())
+		r.conn().say(bracket)
+		r.wait(20 * time.Second)
+		if p := r.state().Job.Plan; p.Missing != textFault || p.Known() {
+			t.Errorf("plan %+v, want words about a fault", p)
+		}
+		r.conn().say(`{"print":{"command":"push_status","msg":0,"gcode_state":"RUNNING","subtask_name":"Bracket","gcode_file":"Bracket.3mf","mc_percent":50}}`)
+		r.wait(time.Minute)
+		if s := r.state(); s.Job.Progress != printer.Some(50) || len(f.asked()) != 1 {
+			t.Errorf("progress %v after %d readings: reports must go on, and the file is not read again", s.Job.Progress, len(f.asked()))
+		}
+		r.conn().say(`{"print":{"command":"push_status","msg":0,"gcode_state":"FINISH","subtask_name":"Bracket","mc_percent":100}}`)
+		r.wait(time.Second)
+		r.conn().say(`{"print":{"command":"push_status","msg":0,"gcode_state":"RUNNING","subtask_name":"Hook","gcode_file":"Hook.3mf","mc_percent":1}}`)
+		r.wait(10 * time.Second)
+		if p := r.state().Job.Plan; p.File != "Hook.3mf" {
+			t.Errorf("the plan of the next job is %+v", p)
+		}
+		r.stop()
+	})
+	if n := logged(&log, "reading the file of a job failed"); n != 1 {
+		t.Errorf("%d errors in the log, want one:\n%s", n, log.String())
+	}
 }

@@ -138,7 +138,7 @@ const maxSent = 50
 
 // keep notes that the file of a job lies on the storage from now on.
 func (m *machine) keep(j Job) {
-	m.sentJobs = append(slices.DeleteFunc(m.sentJobs, func(o Job) bool { return o.Name == j.Name }), j)
+	m.sentJobs = append(slices.DeleteFunc(m.sentJobs, func(o sentJob) bool { return o.Name == j.Name }), sentJob{j, m.now()})
 	if len(m.sentJobs) > maxSent {
 		m.sentJobs = m.sentJobs[1:]
 	}

@@ -83,7 +83,7 @@ type machine struct {
 	hms                   []hmsEntry
 	run                   *run
 	played                int
-	sentJobs              []Job // whose files are on the storage
+	sentJobs              []sentJob // whose files are on the storage
 	mapping               []int
 	skipped               []int
 	stopWay               Cancel // how the code of a stop is told

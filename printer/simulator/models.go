@@ -54,7 +54,7 @@ func models() []model {
 			name: "A1", product: "Bambu Lab A1", prefix: "039", code: "N2S", firmware: "01.07.00.00",
 			namedFrom: "01.06.00.00", clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
 			strict: true, nozzles: 1, nozzleType: "stainless_steel", homeFlag: 0x337d0190, ams: []string{"AMS Lite"},
-			files:   ftpserver.Quirks{Terse: true, Zone: chinaTime()},
+			files:   ftpserver.Quirks{Terse: true, Zone: chinaTime(), Skew: -150 * 24 * time.Hour},
 			modules: boardsOfESP("AP05", "MC02", "TH01"),
 		},
 		{
@@ -68,7 +68,7 @@ func models() []model {
 			name: "P1S", product: "Bambu Lab P1S", prefix: "01P", code: "C12", firmware: "01.08.02.00",
 			namedFrom: "01.08.00.00", clients: 4, printing: 2500 * time.Millisecond, idle: 3400 * time.Millisecond,
 			strict: true, nozzles: 1, nozzleType: "stainless_steel", auxFan: true, homeFlag: 0x0d610188, ams: []string{"AMS"},
-			files:   ftpserver.Quirks{Zone: chinaTime(), EndsWith426: true},
+			files:   ftpserver.Quirks{Zone: chinaTime(), EndsWith426: true, Skew: -150 * 24 * time.Hour},
 			modules: boardsOfESP("AP04", "MC07", "TH09"),
 		},
 		{

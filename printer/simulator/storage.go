@@ -24,7 +24,19 @@ type storage struct {
 
 	mu sync.Mutex
 	// built are the files that somebody asked for, by name.
-	built map[string][]byte
+	built map[string]builtFile
+}
+
+// sentJob is a job whose file was sent to the printer, and when.
+type sentJob struct {
+	Job
+	at time.Time
+}
+
+// builtFile is what was made for a job that was sent then.
+type builtFile struct {
+	data []byte
+	at   time.Time
 }
 
 // fileServer is the printer's file server, nil for one without.
@@ -39,12 +51,12 @@ func (p *Printer) fileServer() *ftpserver.Server {
 	return ftpserver.New(ftpserver.Options{
 		Listen: p.options.ListenFiles, Certificate: certificate, User: "bblp", Log: p.options.Log,
 		Code: func() secret.Text { return p.server.accessCode() },
-		Disk: &storage{printer: p, built: map[string][]byte{}}, Quirks: p.machine.model.files,
+		Disk: &storage{printer: p, built: map[string]builtFile{}}, Quirks: p.machine.model.files,
 	})
 }
 
 // jobs are those whose files are on the storage now.
-func (s *storage) jobs() []Job {
+func (s *storage) jobs() []sentJob {
 	p := s.printer
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -52,7 +64,7 @@ func (s *storage) jobs() []Job {
 	if !m.keepsFiles() {
 		return nil
 	}
-	return slices.DeleteFunc(slices.Clone(m.sentJobs), func(j Job) bool {
+	return slices.DeleteFunc(slices.Clone(m.sentJobs), func(j sentJob) bool {
 		return m.model.late && m.run != nil && m.run.job.Name == j.Name && m.state != stateRunning && m.state != statePause
 	})
 }
@@ -65,31 +77,32 @@ func (m *machine) keepsFiles() bool {
 // homeKeeps is the bit of home_flag for "store sent files on external storage".
 const homeKeeps = 11
 
-func (s *storage) file(name string) ([]byte, bool) {
+func (s *storage) file(name string) (builtFile, bool) {
 	for _, j := range s.jobs() {
 		if path.Join(fileFolder, j.fileName()) == name {
 			return s.content(j), true
 		}
 	}
-	return nil, false
+	return builtFile{}, false
 }
 
 // content is the sliced file of a job, made when it is asked for first.
-func (s *storage) content(j Job) []byte {
+func (s *storage) content(j sentJob) builtFile {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if b, ok := s.built[j.Name]; ok {
-		return b
+	if f, ok := s.built[j.Name]; ok && f.at.Equal(j.at) {
+		return f
 	}
 	s.printer.mu.Lock()
-	plan := s.printer.machine.plan(j)
+	plan := s.printer.machine.plan(j.Job)
 	s.printer.mu.Unlock()
 	b, err := slicedtest.Build3MF(plan)
 	if err != nil { // a plan of our own
 		b = []byte(err.Error())
 	}
-	s.built[j.Name] = b
-	return b
+	f := builtFile{b, j.at}
+	s.built[j.Name] = f
+	return f
 }
 
 // Stat tells of one path.
@@ -97,15 +110,15 @@ func (s *storage) Stat(name string) (ftpserver.File, bool) {
 	if slices.Contains([]string{"/", fileFolder, "/model", "/timelapse"}, name) {
 		return ftpserver.File{Path: name, Folder: true}, true
 	}
-	b, ok := s.file(name)
-	return ftpserver.File{Path: name, Size: int64(len(b)), Time: s.sent()}, ok
+	f, ok := s.file(name)
+	return ftpserver.File{Path: name, Size: int64(len(f.data)), Time: f.at}, ok
 }
 
 // List are the entries of a folder.
 func (s *storage) List(folder string) []ftpserver.File {
 	switch folder {
 	case "/":
-		return []ftpserver.File{{Path: fileFolder, Folder: true, Time: s.sent()}, {Path: "/model", Folder: true, Time: s.sent()}, {Path: "/timelapse", Folder: true, Time: s.sent()}}
+		return []ftpserver.File{{Path: fileFolder, Folder: true, Time: s.made()}, {Path: "/model", Folder: true, Time: s.made()}, {Path: "/timelapse", Folder: true, Time: s.made()}}
 	case fileFolder:
 		var list []ftpserver.File
 		seen := map[string]bool{}
@@ -113,7 +126,8 @@ func (s *storage) List(folder string) []ftpserver.File {
 			name := path.Join(fileFolder, j.fileName())
 			if !seen[name] {
 				seen[name] = true
-				list = append(list, ftpserver.File{Path: name, Size: int64(len(s.content(j))), Time: s.sent()})
+				f := s.content(j)
+				list = append(list, ftpserver.File{Path: name, Size: int64(len(f.data)), Time: f.at})
 			}
 		}
 		return list
@@ -124,15 +138,15 @@ func (s *storage) List(folder string) []ftpserver.File {
 
 // Open opens a file for reading.
 func (s *storage) Open(name string) (io.ReadCloser, error) {
-	b, ok := s.file(name)
+	f, ok := s.file(name)
 	if !ok {
 		return nil, fmt.Errorf("there is no %s", name)
 	}
-	return io.NopCloser(bytes.NewReader(b)), nil
+	return io.NopCloser(bytes.NewReader(f.data)), nil
 }
 
-// sent is the date of every file: printers' clocks are not to be relied on.
-func (s *storage) sent() time.Time { return s.printer.machine.epoch }
+// made is the date of the folders.
+func (s *storage) made() time.Time { return s.printer.machine.epoch }
 
 // plan is what the slicer wrote for a job: its filaments are those of the trays
 // that it names.

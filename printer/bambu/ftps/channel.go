@@ -58,14 +58,27 @@ func (c *channel) Close() error {
 	return err
 }
 
-// clearer asks for clear data connections where the library asks for
-// protected ones, which is the only thing it offers over implicit TLS.
-type clearer struct{ *channel }
+// commands is the control connection. It changes the two commands that the
+// library has no words for; each comes in one piece.
+type commands struct {
+	*channel
+	// clear asks for clear data connections where the library asks for protected
+	// ones, which is the only thing it offers over implicit TLS.
+	clear bool
+	// date makes the next question for a size one for a date, which is answered
+	// in the same form. The library asks only servers that announce the command,
+	// and some that know it announce nothing.
+	date bool
+}
 
-// Write passes commands on, each of which comes in one piece.
-func (c clearer) Write(p []byte) (int, error) {
-	if bytes.Equal(p, []byte("PROT P\r\n")) {
+// Write passes commands on.
+func (c *commands) Write(p []byte) (int, error) {
+	switch {
+	case c.clear && bytes.Equal(p, []byte("PROT P\r\n")):
 		p = []byte("PROT C\r\n")
+	case c.date && bytes.HasPrefix(p, []byte("SIZE ")):
+		c.date = false
+		p = append([]byte("MDTM "), p[len("SIZE "):]...)
 	}
 	return c.channel.Write(p)
 }

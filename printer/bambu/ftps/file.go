@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/textproto"
 	"path"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -15,7 +17,7 @@ import (
 )
 
 // File is one file of a listing. Dates are left out: printers give them in
-// any time zone, and those of uploads are wrong by months.
+// any time zone and to the minute; see Conn.Date.
 type File struct {
 	// Name is the bare name, whatever the printer puts before it.
 	Name string
@@ -44,6 +46,38 @@ func (c *Conn) Size(name string) (int64, error) {
 		return 0, fmt.Errorf("asking for the size of %q: %w", name, c.cause(err))
 	}
 	return n, nil
+}
+
+// dates is how a date is told: UTC, to the second, maybe with a fraction.
+const dates = "20060102150405"
+
+// Date is when a file was written as the printer tells it, "" where it does not
+// know or cannot. Its clock may be wrong by months, but it is not the same for
+// two files of one name. A year before 2020 is what a printer without a clock
+// says of every file.
+func (c *Conn) Date(name string) (string, error) {
+	if err := oneLine(name); err != nil {
+		return "", err
+	}
+	c.commands.date = true
+	n, err := c.client.FileSize(name)
+	c.commands.date = false
+	told := strconv.FormatInt(n, 10)
+	var answer *textproto.Error
+	var fraction *strconv.NumError
+	switch {
+	case errors.As(err, &fraction):
+		told = fraction.Num
+	case errors.As(err, &answer) && answer.Code >= 500:
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("asking for the date of %q: %w", name, c.cause(err))
+	}
+	at, err := time.Parse(dates, told)
+	if err != nil || at.Year() < 2020 || len(told) > 32 {
+		return "", nil
+	}
+	return told, nil
 }
 
 // List are the files of a folder, without the folders in it.

@@ -62,7 +62,9 @@ type Conn struct {
 	tls     *tls.Config
 	ctx     context.Context
 	client  *ftp.ServerConn
-	stop    func() bool
+	// commands is the control connection under client.
+	commands *commands
+	stop     func() bool
 
 	// mu guards open and ended, which the end of the context uses too.
 	mu    sync.Mutex
@@ -148,10 +150,8 @@ func (c *Conn) control(ctx context.Context, raw net.Conn) (net.Conn, error) {
 		return nil, err
 	}
 	line := &channel{Conn: conn, patience: c.options.Patience, left: maxAnswers, drop: func() { c.leave(raw) }}
-	if !c.options.ClearData {
-		return line, nil
-	}
-	return clearer{line}, nil
+	c.commands = &commands{channel: line, clear: c.options.ClearData}
+	return c.commands, nil
 }
 
 // take notes an open connection, or closes it when the session is over.

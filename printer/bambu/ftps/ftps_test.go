@@ -8,9 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"path"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -21,53 +19,8 @@ import (
 	"github.com/printwire/printwire/secret"
 )
 
-// disk is files in memory.
-type disk struct {
-	mu    sync.Mutex
-	files map[string][]byte
-}
-
-func (d *disk) put(name string, b []byte) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.files[name] = b
-}
-
-func (d *disk) Stat(name string) (ftpserver.File, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if b, ok := d.files[name]; ok {
-		return ftpserver.File{Path: name, Size: int64(len(b)), Time: time.Now()}, true
-	}
-	for f := range d.files {
-		if name == "/" || path.Dir(f) == name {
-			return ftpserver.File{Path: name, Folder: true}, true
-		}
-	}
-	return ftpserver.File{}, false
-}
-
-func (d *disk) List(folder string) []ftpserver.File {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var files []ftpserver.File
-	for name, b := range d.files {
-		if path.Dir(name) == folder {
-			files = append(files, ftpserver.File{Path: name, Size: int64(len(b)), Time: time.Now()})
-		}
-	}
-	if folder == "/" {
-		files = append(files, ftpserver.File{Path: "/cache", Folder: true, Time: time.Now()})
-	}
-	slices.SortFunc(files, func(a, b ftpserver.File) int { return bytes.Compare([]byte(a.Path), []byte(b.Path)) })
-	return files
-}
-
-func (d *disk) Open(name string) (io.ReadCloser, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return io.NopCloser(bytes.NewReader(d.files[name])), nil
-}
+// filed is when the files were written.
+func filed() time.Time { return time.Date(2026, 3, 7, 14, 5, 9, 0, time.UTC) }
 
 // noise is a file that cannot be guessed.
 func noise(n int) []byte {
@@ -78,7 +31,7 @@ func noise(n int) []byte {
 
 // rig is a server with one file of 1 MB.
 type rig struct {
-	disk    *disk
+	disk    *ftpserver.Memory
 	server  *ftpserver.Server
 	options ftps.Options
 	file    []byte
@@ -96,9 +49,9 @@ func start(t *testing.T, q ftpserver.Quirks) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{file: noise(1 << 20), disk: &disk{files: map[string][]byte{}}}
-	r.disk.put("/cache/Wall bracket.3mf", r.file)
-	r.disk.put("/empty.3mf", nil)
+	r := &rig{file: noise(1 << 20), disk: &ftpserver.Memory{}}
+	r.disk.Put("/cache/Wall bracket.3mf", r.file, filed())
+	r.disk.Put("/empty.3mf", nil, filed())
 	r.server = ftpserver.New(ftpserver.Options{
 		Certificate: leaf, User: "bblp", Code: func() secret.Text { return code }, Disk: r.disk, Quirks: q,
 	})
@@ -181,6 +134,42 @@ func TestConn_ReadsFiles(t *testing.T) {
 	}
 }
 
+func TestConn_Date(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		quirks ftpserver.Quirks
+		clear  bool
+		at     time.Time
+		want   string
+	}{
+		{"as it is", ftpserver.Quirks{}, false, filed(), "20260307140509"},
+		{"of a server that announces nothing", ftpserver.Quirks{Terse: true}, false, filed(), "20260307140509"},
+		{"with clear data", ftpserver.Quirks{Terse: true, HangOnProtected: true}, true, filed(), "20260307140509"},
+		{"wrong by months", ftpserver.Quirks{Skew: -100 * 24 * time.Hour}, false, filed(), "20251127140509"},
+		{"not told", ftpserver.Quirks{Dateless: true}, false, filed(), ""},
+		{"of a printer without a clock", ftpserver.Quirks{}, false, time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC), ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := start(t, c.quirks)
+			r.disk.Put("/cache/x.3mf", []byte("x"), c.at)
+			r.options.ClearData = c.clear
+			conn := r.dial(t)
+			if got, err := conn.Date("/cache/x.3mf"); got != c.want || err != nil {
+				t.Errorf("date %q, %v; want %q", got, err, c.want)
+			}
+			if got, err := conn.Date("/cache/none.3mf"); got != "" || err != nil {
+				t.Errorf("the date of no file: %q, %v", got, err)
+			}
+			if n, err := conn.Size("/cache/x.3mf"); n != 1 || err != nil {
+				t.Errorf("size %d, %v after the date", n, err)
+			}
+			if err := conn.Fetch("/cache/x.3mf", 1, io.Discard); err != nil {
+				t.Errorf("fetched after the date: %v", err)
+			}
+		})
+	}
+}
+
 func TestConn_SaysWhatIsWrong(t *testing.T) {
 	r := start(t, ftpserver.Quirks{})
 	conn := r.dial(t)
@@ -236,7 +225,8 @@ func TestConn_TakesNamesOfOneLineOnly(t *testing.T) {
 	const name = "/cache/Wall bracket.3mf\r\nDELE /empty.3mf"
 	_, errSize := c.Size(name)
 	_, errList := c.List(name)
-	for _, err := range []error{errSize, errList, c.Fetch(name, 1, io.Discard)} {
+	_, errDate := c.Date(name)
+	for _, err := range []error{errSize, errList, errDate, c.Fetch(name, 1, io.Discard)} {
 		if !fault.Is(err, fault.Invalid) {
 			t.Errorf("error %v, want that it is no name", err)
 		}
@@ -250,7 +240,7 @@ func TestConn_FileThatGrowsWhileItIsRead(t *testing.T) {
 	r := start(t, ftpserver.Quirks{})
 	conn := r.dial(t)
 	grow := writerFunc(func(p []byte) (int, error) {
-		r.disk.put("/cache/Wall bracket.3mf", noise(2<<20))
+		r.disk.Put("/cache/Wall bracket.3mf", noise(2<<20), filed())
 		return len(p), nil
 	})
 	if err := conn.Fetch("/cache/Wall bracket.3mf", 1<<20, grow); !fault.Is(err, fault.Conflict) {
@@ -313,7 +303,7 @@ func TestConn_TheEndOfTheContextEndsAFetch(t *testing.T) {
 func TestConn_AFloodIsCutOff(t *testing.T) {
 	r := start(t, ftpserver.Quirks{})
 	for i := range 60000 {
-		r.disk.files[fmt.Sprintf("/many/%080d.3mf", i)] = nil
+		r.disk.Put(fmt.Sprintf("/many/%080d.3mf", i), nil, filed())
 	}
 	conn := r.dial(t)
 	files, err := conn.List("/many")

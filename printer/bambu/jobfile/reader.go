@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"path"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -142,7 +143,10 @@ func final(err error) bool {
 	return fault.Is(err, fault.Denied) || fault.Is(err, fault.Invalid) || fault.Is(err, fault.Internal) || errors.Is(err, errLarge)
 }
 
-var errLarge = errors.New("the file is too large")
+var (
+	errLarge    = errors.New("the file is too large")
+	errNonsense = errors.New("the answers of the printer's file server make no sense")
+)
 
 // search is one look for one order's file.
 type search struct {
@@ -152,7 +156,9 @@ type search struct {
 	clear bool
 	// swapped: the next try is another way, which need not wait.
 	swapped bool
-	conn    *ftps.Conn
+	// dateless: the printer does not answer when it is asked for a date.
+	dateless bool
+	conn     *ftps.Conn
 }
 
 func (s *search) hangUp() { s.hangUpIf(true) }
@@ -164,10 +170,16 @@ func (s *search) hangUpIf(is bool) {
 	}
 }
 
-// once looks for the file, fetches it unless it is kept, and reads it.
-func (s *search) once(ctx context.Context) (printer.Plan, error) {
+// once looks for the file, fetches it unless it is kept, and reads it. Answers
+// of a server that nobody thought of must not end the program.
+func (s *search) once(ctx context.Context) (plan printer.Plan, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.options.Log.Error("the answers of the printer's file server could not be understood", "panic", p, "stack", string(debug.Stack()))
+			plan, err = printer.Plan{}, errNonsense
+		}
+	}()
 	if s.conn == nil {
-		var err error
 		s.conn, err = ftps.Dial(ctx, ftps.Options{
 			Address: s.options.Address, TLS: s.tls, User: s.options.User, Password: s.options.Password,
 			ClearData: s.clear, Patience: s.options.Patience,
@@ -183,10 +195,14 @@ func (s *search) once(ctx context.Context) (printer.Plan, error) {
 	if size > s.options.Largest {
 		return printer.Plan{}, fmt.Errorf("%w: %d MB", errLarge, size>>20)
 	}
-	key := fmt.Sprintf("%s %s %d", s.options.Address, name, size)
+	date, err := s.date(ctx, name)
+	if err != nil {
+		return printer.Plan{}, err
+	}
+	key := s.key(name, size, date)
 	f, err := s.options.Files.Open(key)
 	if fault.Is(err, fault.NotFound) {
-		if err = s.fetch(ctx, key, name, size); err != nil {
+		if err = s.fetch(ctx, key, name, size, date); err != nil {
 			return printer.Plan{}, err
 		}
 		f, err = s.options.Files.Open(key)
@@ -196,6 +212,30 @@ func (s *search) once(ctx context.Context) (printer.Plan, error) {
 	}
 	defer f.Close()
 	return s.read(ctx, f, name, size)
+}
+
+// key is what a file is kept under. A file that was sliced again may have the
+// name and the size of the one before: where the printer does not tell when it
+// came, what was fetched is that of its job alone.
+func (s *search) key(name string, size int64, date string) string {
+	if date == "" {
+		date = "job " + s.order.Job
+	}
+	return fmt.Sprintf("%s %s %d %s", s.options.Address, name, size, date)
+}
+
+// date is when a file was written, "" where the printer does not tell. One that
+// does not even answer is not asked again.
+func (s *search) date(ctx context.Context, name string) (string, error) {
+	if s.dateless {
+		return "", nil
+	}
+	date, err := s.conn.Date(name)
+	if err != nil && ctx.Err() == nil {
+		s.dateless, s.swapped = true, true
+		s.hangUp()
+	}
+	return date, err
 }
 
 // find is where the file is, and its size.
@@ -250,9 +290,18 @@ func (s *search) swap(err error) error {
 	return err
 }
 
-func (s *search) fetch(ctx context.Context, key, name string, size int64) error {
+func (s *search) fetch(ctx context.Context, key, name string, size int64, date string) error {
 	began := time.Now()
-	err := s.options.Files.Put(key, func(w io.Writer) error { return s.conn.Fetch(name, size, w) })
+	err := s.options.Files.Put(key, func(w io.Writer) error {
+		if err := s.conn.Fetch(name, size, w); err != nil {
+			return err
+		}
+		now, err := s.date(ctx, name)
+		if err == nil && now != date {
+			err = fault.New(fault.Conflict, "%q was written again while it was read", name)
+		}
+		return err
+	})
 	if errors.Is(err, ftps.ErrDataChannel) && ctx.Err() == nil {
 		return s.swap(err)
 	}

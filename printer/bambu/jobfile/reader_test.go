@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -23,10 +22,10 @@ import (
 	"github.com/printwire/printwire/sliced/slicedtest"
 )
 
-// disk is a storage in memory; what is not there yet comes with a Stat.
+// disk is a storage on which something may happen with each Stat.
 type disk struct {
+	*ftpserver.Memory
 	mu    sync.Mutex
-	files map[string][]byte
 	stat  func(d *disk, name string)
 	asked int
 }
@@ -38,33 +37,12 @@ func (d *disk) Stat(name string) (ftpserver.File, bool) {
 	if d.stat != nil {
 		d.stat(d, name)
 	}
-	if b, ok := d.files[name]; ok {
-		return ftpserver.File{Path: name, Size: int64(len(b)), Time: time.Now()}, true
-	}
-	for f := range d.files {
-		if name == "/" || path.Dir(f) == name {
-			return ftpserver.File{Path: name, Folder: true}, true
-		}
-	}
-	return ftpserver.File{}, false
+	return d.Memory.Stat(name)
 }
 
-func (d *disk) List(folder string) []ftpserver.File {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var list []ftpserver.File
-	for name, b := range d.files {
-		if path.Dir(name) == folder {
-			list = append(list, ftpserver.File{Path: name, Size: int64(len(b)), Time: time.Now()})
-		}
-	}
-	return list
-}
-
-func (d *disk) Open(name string) (io.ReadCloser, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return io.NopCloser(bytes.NewReader(d.files[name])), nil
+// put makes a file with the date of a day in May.
+func (d *disk) put(name, text string, day int) {
+	d.Put(name, []byte(text), time.Date(2026, 5, day, 9, 30, 0, 0, time.UTC))
 }
 
 // rig is a printer's file server and a reader of its files. A "sliced file"
@@ -85,9 +63,9 @@ func start(t *testing.T, q ftpserver.Quirks, files map[string]string) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{disk: &disk{files: map[string][]byte{}}}
+	r := &rig{disk: &disk{Memory: &ftpserver.Memory{}}}
 	for name, text := range files {
-		r.disk.files[name] = []byte(text)
+		r.disk.put(name, text, 1)
 	}
 	r.server = ftpserver.New(ftpserver.Options{
 		Certificate: leaf, User: "bblp", Code: func() secret.Text { return "12345678" }, Disk: r.disk, Quirks: q,
@@ -105,7 +83,7 @@ func start(t *testing.T, q ftpserver.Quirks, files map[string]string) *rig {
 		}
 	})
 	r.options = jobfile.Options{
-		Address: r.server.Addr().String(), User: "bblp", Password: "12345678", Patience: 300 * time.Millisecond,
+		Address: r.server.Addr().String(), User: "bblp", Password: "12345678", Patience: 1500 * time.Millisecond,
 		Files: cache(t), Pictures: cache(t), Parse: parse, Tries: 5, Pause: 5 * time.Millisecond,
 	}
 	return r
@@ -187,14 +165,12 @@ func TestReader_WaitsForAFileThatComesLateAndGrows(t *testing.T) {
 	r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/other": "x"})
 	r.disk.stat = func(d *disk, name string) {
 		if d.asked > 8 && d.asked < 40 && name == "/cache/Box.3mf" {
-			d.files[name] = append(d.files[name], 'x')
+			d.put(name, string(d.Bytes(name))+"x", 1)
 		}
 	}
 	r.options.Tries = 40
 	p := r.read(t, jobfile.Order{Name: "Box"}).Plan
-	r.disk.mu.Lock()
-	defer r.disk.mu.Unlock()
-	if n := len(r.disk.files["/cache/Box.3mf"]); p.Grams != printer.Some(float64(n)) || n < 2 {
+	if n := len(r.disk.Bytes("/cache/Box.3mf")); p.Grams != printer.Some(float64(n)) || n < 2 {
 		t.Errorf("plan %+v of a file that stopped at %d bytes", p, n)
 	}
 }

@@ -17,6 +17,7 @@ const (
 	textUnread    = "The file of this print cannot be read: it is not a sliced file, or it is damaged."
 	textTooLarge  = "The file of this print is too large to be fetched."
 	textKeep      = "The file of this print could not be kept on this machine. Check its free disk space."
+	textNonsense  = "The printer's file server gives answers that cannot be understood, so the file of this print cannot be read. The log says more."
 	textChanging  = "The file of this print did not stop changing."
 )
 
@@ -35,8 +36,11 @@ func unreachable(o Order) string {
 
 // sentence says in words why nothing could be had.
 func sentence(o Order, err error) string {
-	if errors.Is(err, errLarge) {
+	switch {
+	case errors.Is(err, errLarge):
 		return textTooLarge
+	case errors.Is(err, errNonsense):
+		return textNonsense
 	}
 	switch fault.KindOf(err) {
 	case fault.NotFound:

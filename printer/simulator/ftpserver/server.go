@@ -51,6 +51,10 @@ type Quirks struct {
 	TLS13 bool
 	// Terse: FEAT, EPSV and REST are not known (502).
 	Terse bool
+	// Dateless: MDTM is not known (502).
+	Dateless bool
+	// Skew is by how much MDTM is wrong.
+	Skew time.Duration
 	// EndsWith426: says 426 after complete transfers, too.
 	EndsWith426 bool
 	// AnyData: data connections need not reuse the session, and may be clear.

@@ -103,7 +103,7 @@ func (c *session) obey(verb, argument string) bool {
 		c.say(200, "so be it")
 	case verb == "CWD":
 		c.change(argument)
-	case verb == "SIZE", verb == "MDTM":
+	case verb == "SIZE", verb == "MDTM" && !c.options.Quirks.Dateless:
 		c.tell(verb, c.absolute(argument))
 	case verb == "PASV", verb == "EPSV" && !c.options.Quirks.Terse:
 		c.listen(verb)
@@ -155,7 +155,7 @@ func (c *session) tell(verb, name string) {
 	case verb == "SIZE":
 		c.say(213, fmt.Sprint(f.Size))
 	default:
-		c.say(213, f.Time.UTC().Format("20060102150405"))
+		c.say(213, f.Time.Add(c.options.Quirks.Skew).UTC().Format("20060102150405"))
 	}
 }
 
