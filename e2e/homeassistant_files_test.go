@@ -7,8 +7,6 @@ import (
 	"io"
 	"math"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -81,21 +79,12 @@ func near(text string, want float64) bool {
 // picture is what Home Assistant shows for an image entity.
 func (h *homeAssistant) picture(t *testing.T, entity string) []byte {
 	t.Helper()
-	env := map[string]string{}
-	text, err := os.ReadFile(filepath.Join(h.state0(), "env"))
+	url, token := h.login()
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+"/api/image_proxy/"+entity, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for line := range strings.Lines(string(text)) {
-		if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
-			env[k] = strings.Trim(v, `"'`)
-		}
-	}
-	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, env["URL"]+"/api/image_proxy/"+entity, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+env["TOKEN"])
+	r.Header.Set("Authorization", "Bearer "+token)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
@@ -106,16 +95,6 @@ func (h *homeAssistant) picture(t *testing.T, entity string) []byte {
 		return nil
 	}
 	return b
-}
-
-// state0 is the folder of this instance.
-func (h *homeAssistant) state0() string {
-	for _, e := range h.env {
-		if folder, ok := strings.CutPrefix(e, "REALHA_STATE="); ok {
-			return folder
-		}
-	}
-	return ""
 }
 
 // filesOnRecord wants the records of the prints under way to know their files.

@@ -19,10 +19,12 @@ type homeAssistant struct {
 	t      *testing.T
 	folder string
 	env    []string
+	// kept is the folder of all that it keeps.
+	kept string
 }
 
 // startHomeAssistant starts a real Home Assistant on a free port.
-func startHomeAssistant(t *testing.T) *homeAssistant {
+func startHomeAssistant(t *testing.T, args ...string) *homeAssistant {
 	t.Helper()
 	shared := os.Getenv("PRINTWIRE_SHARED")
 	if shared == "" {
@@ -32,8 +34,9 @@ func startHomeAssistant(t *testing.T) *homeAssistant {
 	if _, err := os.Stat(filepath.Join(h.folder, "up")); err != nil {
 		t.Skipf("no Home Assistant to start: %v (PRINTWIRE_SHARED names the folder that has realha)", err)
 	}
-	h.env = append(os.Environ(), "REALHA_STATE="+t.TempDir(), "REALHA_PORT="+strconv.Itoa(freePort(t)))
-	h.must("up")
+	h.kept = t.TempDir()
+	h.env = append(os.Environ(), "REALHA_STATE="+h.kept, "REALHA_PORT="+strconv.Itoa(freePort(t)))
+	h.must("up", args...)
 	t.Cleanup(func() { _, _ = h.call("down") })
 	return h
 }
@@ -53,6 +56,22 @@ func (h *homeAssistant) must(program string, args ...string) string {
 		h.t.Fatalf("%s %s: %v\n%s", program, strings.Join(args, " "), err, out)
 	}
 	return out
+}
+
+// login is its address and the token of an administrator.
+func (h *homeAssistant) login() (url, token string) {
+	h.t.Helper()
+	text, err := os.ReadFile(filepath.Join(h.kept, "env"))
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	env := map[string]string{}
+	for line := range strings.Lines(string(text)) {
+		if k, v, ok := strings.Cut(strings.TrimSpace(line), "="); ok {
+			env[k] = strings.Trim(v, `"'`)
+		}
+	}
+	return env["URL"], env["TOKEN"]
 }
 
 // join connects it to a broker.
