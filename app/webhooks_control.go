@@ -267,7 +267,9 @@ func (a *App) editWebhook(r *http.Request, before webhook.Endpoint) (any, error)
 	case err != nil:
 		return nil, and(err, missing)
 	case e.Signature != before.Signature:
-		return a.newWebhook(e), nil
+		made := a.newWebhook(e)
+		made.Renewed = true
+		return made, nil
 	}
 	return NewWebhook{WebhookRow: a.webhookRow(e)}, nil
 }
@@ -344,10 +346,19 @@ func (a *App) listDeliveries(r *http.Request, e webhook.Endpoint) (any, error) {
 
 func (a *App) showDelivery(r *http.Request) (any, error) {
 	d, err := a.hooks.Delivery(r.Context(), r.PathValue("id"))
-	return deliveryRow(d), err
+	return deliveryRow(d), seeDeliveries(err)
 }
 
 func (a *App) redeliver(r *http.Request) (any, error) {
 	d, err := a.hooks.Redeliver(r.Context(), r.PathValue("id"))
-	return deliveryRow(d), err
+	return deliveryRow(d), seeDeliveries(err)
+}
+
+// seeDeliveries says where the ids of deliveries are shown, where there is none as given.
+func seeDeliveries(err error) error {
+	var missing *fault.Error
+	if errors.As(err, &missing) && missing.Kind == fault.NotFound {
+		return missing.WithHint("see \"printwire webhooks deliveries\"")
+	}
+	return err
 }

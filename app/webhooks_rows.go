@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/url"
+	"reflect"
 	"slices"
 	"time"
 
@@ -51,6 +52,13 @@ type WebhookRequest struct {
 	Ordered      *string `json:"ordered,omitempty"`
 	Signature    *string `json:"signature,omitempty"`
 	HubSignature *bool   `json:"hub_signature,omitempty"`
+}
+
+// Empty tells whether the request asks for nothing.
+func (q WebhookRequest) Empty() bool {
+	none := len(q.Headers)+len(q.Variables)+len(q.TemplateHeaders)+len(q.Clear) == 0
+	q.Headers, q.Variables, q.TemplateHeaders, q.Clear = nil, nil, nil, nil
+	return none && reflect.ValueOf(q).IsZero()
 }
 
 // WebhookRow is a webhook endpoint. Of its secrets it has what is safe to show:
@@ -113,6 +121,8 @@ type WebhookRow struct {
 type NewWebhook struct {
 	WebhookRow
 	Secret string `json:"secret,omitempty"`
+	// Renewed: an edit made a new one.
+	Renewed bool `json:"renewed,omitempty"`
 }
 
 // WebhookTest is what came of a test.
@@ -139,9 +149,12 @@ type DeliveryRow struct {
 	Reason   string    `json:"reason,omitempty"`
 	// Attempts, oldest first, are as many as are kept; Request is the beginning
 	// of the body as it was last sent. A list leaves both out.
-	Attempts []webhook.Attempt `json:"attempts,omitempty"`
+	Attempts []DeliveryAttempt `json:"attempts,omitempty"`
 	Request  string            `json:"request,omitempty"`
 }
+
+// DeliveryAttempt is one try.
+type DeliveryAttempt = webhook.Attempt
 
 // RecoverRequest asks for what ended without success since a time.
 type RecoverRequest struct {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"slices"
@@ -92,23 +93,43 @@ func isFile(v *kong.Value, name string) bool {
 // wordsOf are the words that a value may be, as far as they are known here:
 // those of its enumeration, or of its tag "words", where some lists have names.
 func wordsOf(v *kong.Value) []string {
-	switch text := v.Tag.Get("words"); text {
-	case "":
-		if v.Enum == "" {
-			return nil
-		}
-		return strings.Split(v.Enum, ",")
-	case "scopes":
-		words := presets()
-		for _, row := range auth.Scopes() {
-			words = append(words, string(row.Scope))
-		}
-		return words
-	case "statuses":
-		return app.ArchiveStatuses()
-	default:
-		return strings.Split(text, ",")
+	text := cmp.Or(v.Tag.Get("words"), v.Enum)
+	if text == "" {
+		return nil
 	}
+	if named, ok := wordLists()[text]; ok {
+		return named()
+	}
+	return strings.Split(text, ",")
+}
+
+// wordLists are the lists that the tag "words" names.
+func wordLists() map[string]func() []string {
+	return map[string]func() []string{
+		"scopes":     scopes,
+		"statuses":   app.ArchiveStatuses,
+		"events":     app.WebhookEvents,
+		"deliveries": app.DeliveryStates,
+		"formats":    formats,
+		"clearable":  clearable,
+	}
+}
+
+// scopes are the words for what a key may do.
+func scopes() []string {
+	words := presets()
+	for _, row := range auth.Scopes() {
+		words = append(words, string(row.Scope))
+	}
+	return words
+}
+
+func formats() []string {
+	var words []string
+	for _, f := range app.WebhookFormats() {
+		words = append(words, f.Name)
+	}
+	return words
 }
 
 // quoted is text in single quotes, which bash and zsh take as it is.

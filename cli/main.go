@@ -27,6 +27,8 @@ const (
 type Env struct {
 	Args           []string
 	Stdout, Stderr io.Writer
+	// Stdin is read only where a command is told to; nil is none.
+	Stdin io.Reader
 	// Environ is the environment, "NAME=value" each.
 	Environ []string
 	Version string
@@ -45,6 +47,7 @@ type commands struct {
 	Backup     backupCmd     `cmd:"" help:"Write a consistent copy of the running bridge's database to a file."`
 	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of the database, while no bridge runs."`
 	Archives   archivesCmd   `cmd:"" help:"List, show, edit, delete and export the record of prints."`
+	Webhooks   webhooksCmd   `cmd:"" help:"List, show, add, edit, test and delete webhook endpoints, and what is delivered to them."`
 	Openapi    openapiCmd    `cmd:"" help:"Print the OpenAPI document of the REST API."`
 	Completion completionCmd `cmd:"" help:"Print the script that makes a shell complete this command line."`
 	Version    versionCmd    `cmd:"" help:"Print the version."`

@@ -17,14 +17,32 @@ type column[R any] struct {
 	cell func(R) string
 }
 
-// list asks the bridge for rows and shows them: a table for people, or the
-// rows as they are for programs.
-func list[R any](ctx context.Context, env Env, d dataFlag, path string, columns []column[R]) error {
-	var rows []R
-	if err := d.call(ctx, env, http.MethodGet, path, nil, &rows); err != nil {
+// ask sends one request to the bridge and shows its answer: in words for
+// people, or as it is for programs. A nil body sends none.
+func ask[R any](ctx context.Context, env Env, d dataFlag, method, path string, body any, words func(io.Writer, R) error) error {
+	var answer R
+	if err := d.call(ctx, env, method, path, body, &answer); err != nil {
 		return err
 	}
-	return d.show(env, rows, func(w io.Writer) error { return table(w, rows, columns) })
+	return d.show(env, answer, func(w io.Writer) error { return words(w, answer) })
+}
+
+// list shows rows that the bridge has as a table.
+func list[R any](ctx context.Context, env Env, d dataFlag, path string, columns []column[R]) error {
+	return ask(ctx, env, d, http.MethodGet, path, nil, func(w io.Writer, rows []R) error { return table(w, rows, columns) })
+}
+
+// show shows a single thing that the bridge has, a field a line.
+func show[R any](ctx context.Context, env Env, d dataFlag, path string, fields func(R) []field) error {
+	return ask(ctx, env, d, http.MethodGet, path, nil, func(w io.Writer, r R) error { return card(w, fields(r)) })
+}
+
+// tell has the bridge do something, and tells in a sentence that it is done.
+func tell[R any](ctx context.Context, env Env, d dataFlag, method, path string, body any, sentence func(R) string) error {
+	return ask(ctx, env, d, method, path, body, func(w io.Writer, r R) error {
+		_, err := fmt.Fprintln(w, sentence(r))
+		return err
+	})
 }
 
 // table writes rows under the heads of their columns.

@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/printwire/printwire/app"
+)
+
+type deliveriesCmd struct {
+	webhookArg
+	Limit int    `default:"50" help:"How many at most, up to 1000."`
+	State string `help:"Only those in a state, such as failed." placeholder:"STATE" words:"deliveries"`
+}
+
+// Run lists deliveries.
+func (c deliveriesCmd) Run(ctx context.Context, env Env) error {
+	q := url.Values{"limit": {strconv.Itoa(c.Limit)}}
+	if c.State != "" {
+		q.Set("state", c.State)
+	}
+	return list(ctx, env, c.dataFlag, c.path()+"/deliveries?"+q.Encode(), []column[app.DeliveryRow]{
+		{"ID", func(r app.DeliveryRow) string { return r.ID }},
+		{"TIME", func(r app.DeliveryRow) string { return stamp(r.Happened) }},
+		{"EVENT", func(r app.DeliveryRow) string { return r.Event }},
+		{"PRINTER", func(r app.DeliveryRow) string { return r.Printer }},
+		{"STATE", func(r app.DeliveryRow) string { return r.State }},
+		{"TRIES", func(r app.DeliveryRow) string { return strconv.Itoa(r.Tries) }},
+		{"NEXT", func(r app.DeliveryRow) string { return stamp(r.Due) }},
+		{"REASON", func(r app.DeliveryRow) string { return r.Reason }},
+	})
+}
+
+// deliveryArg names a delivery.
+type deliveryArg struct {
+	dataFlag
+	Delivery string `arg:"" help:"Id of the delivery, as \"webhooks deliveries\" shows it; receivers know it as webhook-id."`
+}
+
+func (a deliveryArg) path() string { return "/deliveries/" + url.PathEscape(a.Delivery) }
+
+type deliveryCmd struct{ deliveryArg }
+
+// Run shows a delivery.
+func (c deliveryCmd) Run(ctx context.Context, env Env) error {
+	return ask(ctx, env, c.dataFlag, http.MethodGet, c.path(), nil, func(w io.Writer, r app.DeliveryRow) error {
+		if err := card(w, describeDelivery(r)); err != nil || len(r.Attempts) == 0 {
+			return err
+		}
+		fmt.Fprintln(w)
+		err := table(w, r.Attempts, []column[app.DeliveryAttempt]{
+			{"ATTEMPT", func(a app.DeliveryAttempt) string { return a.At.UTC().Format(time.DateTime) }},
+			{"ANSWER", func(a app.DeliveryAttempt) string { return answerOf(a.Status) }},
+			{"TOOK", func(a app.DeliveryAttempt) string { return strconv.Itoa(a.Milliseconds) + " ms" }},
+			{"PROBLEM", func(a app.DeliveryAttempt) string { return a.Error }},
+		})
+		if err == nil {
+			err = block(w, "Sent", r.Request)
+		}
+		if err == nil {
+			err = block(w, "Answered last", r.Attempts[len(r.Attempts)-1].Response)
+		}
+		return err
+	})
+}
+
+func describeDelivery(r app.DeliveryRow) []field {
+	return []field{
+		{"Delivery", r.ID},
+		{"Endpoint", r.Endpoint},
+		{"Event", r.Event},
+		{"Printer", r.Printer},
+		{"Happened", stamp(r.Happened)},
+		{"State", r.State},
+		{"Reason", r.Reason},
+		{"Attempts", strconv.Itoa(r.Tries)},
+		{"Next attempt", stamp(r.Due)},
+		{"Expires", stamp(r.Expires)},
+		{"Ended", stamp(r.Ended)},
+	}
+}
+
+// answerOf is an HTTP status, "" for no answer.
+func answerOf(status int) string {
+	if status == 0 {
+		return ""
+	}
+	return strings.TrimSpace(strconv.Itoa(status) + " " + http.StatusText(status))
+}
+
+// block writes text of several lines under a head; no text is left out.
+func block(w io.Writer, head, text string) error {
+	if text == "" {
+		return nil
+	}
+	_, err := fmt.Fprintf(w, "\n%s:\n", head)
+	for line := range strings.Lines(text) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  %s\n", printable(strings.TrimRight(line, "\r\n")))
+		}
+	}
+	return err
+}
+
+type redeliverCmd struct{ deliveryArg }
+
+// Run delivers one again.
+func (c redeliverCmd) Run(ctx context.Context, env Env) error {
+	return tell(ctx, env, c.dataFlag, http.MethodPost, c.path()+"/redeliver", nil, func(r app.DeliveryRow) string {
+		return fmt.Sprintf("Delivery %s is on its way again.", r.ID)
+	})
+}
+
+type recoverCmd struct {
+	webhookArg
+	Since when `required:"" help:"Since when: a date, a time, or a span such as 12h." placeholder:"WHEN"`
+}
+
+// Run delivers all again that failed.
+func (c recoverCmd) Run(ctx context.Context, env Env) error {
+	since := app.RecoverRequest{Since: c.Since.ago(time.Now())}
+	return tell(ctx, env, c.dataFlag, http.MethodPost, c.path()+"/recover", since, func(r app.Recovered) string {
+		if r.Count == 1 {
+			return "1 delivery is on its way again."
+		}
+		return fmt.Sprintf("%d deliveries are on their way again.", r.Count)
+	})
+}
