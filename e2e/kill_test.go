@@ -42,6 +42,7 @@ func TestKill(t *testing.T) {
 		models = models[:2]
 	}
 	h := newTheatre(t, models)
+	h.listenTo(audiences(t))
 	random := rand.New(rand.NewPCG(2026, 11))
 	began := time.Now()
 	// What is found at first sight is not told, so the plays begin when it is in
@@ -55,9 +56,12 @@ func TestKill(t *testing.T) {
 		h.life(random)
 	}
 	close(h.curtain)
+	h.calm()
 	h.lastLife()
+	h.deliverRest()
 	h.verify()
 	h.verifyRecords()
+	h.verifyDelivered()
 	slices.Sort(h.back)
 	t.Logf("not heard by the subscriber, which was not back in time: %q", h.untold)
 	t.Logf("%d kills in %s, %d entries, %d told on MQTT (%d more than once); back after %s at the median, %s at most",
@@ -95,6 +99,11 @@ type theatre struct {
 	repeats  int
 	untold   []string
 	output   *lines
+
+	// audiences are the webhook endpoints, none unless listenTo was called;
+	// calm ends their whims.
+	audiences []*audience
+	calm      func()
 }
 
 func newTheatre(t *testing.T, models []string) *theatre {
@@ -266,6 +275,13 @@ func (h *theatre) lastLife() {
 			h.t.Fatal("a play does not end")
 		}
 	}
+	h.end(cmd, done)
+	h.read(true)
+}
+
+// end stops the program as an operating system does.
+func (h *theatre) end(cmd *exec.Cmd, done chan error) {
+	h.t.Helper()
 	_ = cmd.Process.Signal(syscall.SIGTERM)
 	select {
 	case err := <-done:
@@ -276,7 +292,6 @@ func (h *theatre) lastLife() {
 		_ = cmd.Process.Kill()
 		h.t.Fatal("still running 8 s after SIGTERM")
 	}
-	h.read(true)
 }
 
 // read reads the journal from a copy of the file that the program left, and
