@@ -138,6 +138,8 @@ func sample(t *testing.T, name string, rule any) any {
 	text := strings.TrimSuffix(rule.(string), "?")
 	kind, rest, _ := strings.Cut(text, "(")
 	switch kind {
+	case "float":
+		return 22.5
 	case "int", "port":
 		return 42
 	case "bool":
@@ -150,7 +152,7 @@ func sample(t *testing.T, name string, rule any) any {
 	case "str", "password":
 		return "text"
 	case "match":
-		value := map[string]string{"serial": "00M00A000000001", "discovery_prefix": "ha/x", "variables": "chat_id=1"}[name]
+		value := map[string]string{"serial": "00M00A000000001", "discovery_prefix": "ha/x", "variables": "chat_id=1", "currency": "eur", "filament_id": "GFA00"}[name]
 		if !regexp.MustCompile(strings.TrimSuffix(rest, ")")).MatchString(value) {
 			t.Errorf("%s: the pattern %s refuses %q", name, rest, value)
 		}
@@ -164,6 +166,11 @@ func TestManifest_EveryRuleOfTheSchemaReachesASetting(t *testing.T) {
 	m := readManifest(t)
 	full := sample(t, "", map[string]any(m.Schema)).(map[string]any)
 	full["mqtt_mode"], full["log_level"] = "both", "debug"
+	prices := full["filament_prices"].([]any)
+	byID := maps.Clone(prices[0].(map[string]any))
+	delete(prices[0].(map[string]any), "filament_id") // an entry has one or the other
+	byID["material"] = ""
+	full["filament_prices"] = append(prices, byID)
 	data, err := json.Marshal(full)
 	if err != nil {
 		t.Fatal(err)
@@ -182,8 +189,9 @@ func TestManifest_EveryRuleOfTheSchemaReachesASetting(t *testing.T) {
 		"API":      s.HTTP.PublicURL == "https://panel.example.org" && slices.Equal(s.HTTP.CORSOrigins, []string{"https://panel.example.org"}) && s.Keys.AllowAdminKeys,
 		"webhooks": w.Name == "text" && w.ID == "text" && w.URL.Reveal() == "text" && w.Format == "telegram" && slices.Equal(w.Events, []string{"text"}) &&
 			slices.Equal(w.Printers, []string{"text"}) && slices.Equal(w.Variables, []string{"chat_id=1"}) && w.Secret.Reveal() == "text" && s.HomeAssistant.Events,
-		"archive": s.Archive.Records == 42 && s.Archive.Days == 42,
-		"others":  s.MQTT.Mode == "both" && s.Log.Level == "debug" && s.HomeAssistant.DiscoveryPrefix == "ha/x" && slices.Equal(s.Milestones, []int{42}),
+		"filament": s.Filament.Currency == "EUR" && s.Filament.PricePerKg == 22.5 && slices.Equal(s.Filament.Prices, []settings.FilamentPrice{{Material: "text", PricePerKg: 22.5}, {FilamentID: "GFA00", PricePerKg: 22.5}}),
+		"archive":  s.Archive.Records == 42 && s.Archive.Days == 42,
+		"others":   s.MQTT.Mode == "both" && s.Log.Level == "debug" && s.HomeAssistant.DiscoveryPrefix == "ha/x" && slices.Equal(s.Milestones, []int{42}),
 	} {
 		if !ok {
 			t.Errorf("%s did not arrive: %+v", name, s)
@@ -210,6 +218,7 @@ func TestOptions_HTTPS(t *testing.T) {
 		`{"public_url": "printwire"}`:                "http.public_url: must be a URL",
 		`{"cors_origins": ["*"]}`:                    "must be one origin",
 		`{"archive_days": -1}`:                       "must be 0 to",
+		`{"currency": "EUR", "filament_prices": [{"material": "", "filament_id": "", "price_per_kg": 20}]}`: "filament.prices[0].material: must be set",
 	} {
 		if _, err := settings.Load(options(t, []byte(given))); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", given, err)
@@ -222,7 +231,7 @@ func TestOptions_HTTPS(t *testing.T) {
 
 func TestManifest_EverySettingOfAPrinterAndAUserIsAnOption(t *testing.T) {
 	m := readManifest(t)
-	for prefix, name := range map[string]string{"printers[].": "printers", "mqtt.users[].": "users"} {
+	for prefix, name := range map[string]string{"printers[].": "printers", "mqtt.users[].": "users", "filament.prices[].": "filament_prices"} {
 		entry := m.Schema[name].([]any)[0].(map[string]any)
 		for _, f := range settings.Fields() {
 			if field, ok := strings.CutPrefix(f.Path, prefix); ok {

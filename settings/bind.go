@@ -100,6 +100,13 @@ func (b *binder) bindScalar(n node, to reflect.Value, path string) {
 			return
 		}
 		to.SetInt(v)
+	case reflect.Float64:
+		v, ok := number(n.text)
+		if !ok {
+			b.problem(n, path, "must be "+expected(to.Type()))
+			return
+		}
+		to.SetFloat(v)
 	case reflect.Bool:
 		switch strings.ToLower(n.text) {
 		case "true", "yes", "on", "1":
@@ -117,6 +124,8 @@ func expected(t reflect.Type) string {
 	switch {
 	case t.Kind() == reflect.Int:
 		return "a whole number"
+	case t.Kind() == reflect.Float64:
+		return "a number such as 22.5"
 	case t.Kind() == reflect.Bool:
 		return "true or false"
 	case t == reflect.TypeFor[secret.Text]():

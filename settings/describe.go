@@ -43,7 +43,7 @@ func kindOf(t reflect.Type) string {
 		return "group"
 	case t.Kind() == reflect.Slice:
 		return "list"
-	case t.Kind() == reflect.Int:
+	case t.Kind() == reflect.Int, t.Kind() == reflect.Float64:
 		return "number"
 	case t.Kind() == reflect.Bool:
 		return "switch"

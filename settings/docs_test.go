@@ -70,7 +70,7 @@ func defaultOf(path string) string {
 		}
 	}
 	switch {
-	case v.Kind() == reflect.Bool, v.Kind() == reflect.Int, !v.IsZero() && v.Kind() != reflect.Slice:
+	case v.Kind() == reflect.Bool, v.Kind() == reflect.Int, v.Kind() == reflect.Float64, !v.IsZero() && v.Kind() != reflect.Slice:
 		return fmt.Sprintf("`%v`", v)
 	case v.Kind() == reflect.Slice && v.Len() > 0:
 		return fmt.Sprintf("`%s`", strings.ReplaceAll(fmt.Sprint(v), " ", ", "))

@@ -19,6 +19,7 @@ type Settings struct {
 	Printers         []Printer        `set:"printers" doc:"The printers that are managed here."`
 	HomeAssistant    HomeAssistant    `set:"homeassistant" doc:"How printers are announced to Home Assistant."`
 	Archive          Archive          `set:"archive" doc:"The record of prints."`
+	Filament         Filament         `set:"filament" doc:"What filament costs."`
 	Webhooks         []Webhook        `set:"webhooks" doc:"The webhook endpoints that are managed here."`
 	WebhookAddresses WebhookAddresses `set:"webhook_addresses" doc:"Where webhooks may go."`
 	Milestones       []int            `set:"milestones" doc:"The percentages at which print_progress is told."`
@@ -140,6 +141,7 @@ func (s *Settings) fill() {
 	for i, origin := range s.HTTP.CORSOrigins {
 		s.HTTP.CORSOrigins[i] = strings.ToLower(origin)
 	}
+	s.Filament.Currency = strings.ToUpper(s.Filament.Currency)
 	for i := range s.Printers {
 		p := &s.Printers[i]
 		if p.Family == "" {

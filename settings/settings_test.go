@@ -384,13 +384,13 @@ func TestFields_EverySettingIsNamedAndDocumented(t *testing.T) {
 	for _, path := range []string{
 		"http.listen", "http.tls_listen", "http.public_url", "keys.allow_admin_keys", "archive.days", "mqtt.mode", "mqtt.listen", "mqtt.tls_listen", "mqtt.ws_listen", "mqtt.users[].name", "mqtt.users[].password",
 		"mqtt.users[].topics", "mqtt.max_packet", "mqtt.external.ca", "printers[].access_code", "printers[].roots", "homeassistant.discovery_prefix", "log.level", "milestones",
-		"webhooks[].url", "webhooks[].milestones.every_layers", "webhook_addresses.only", "backup.at", "time_zone",
+		"webhooks[].url", "webhooks[].milestones.every_layers", "webhook_addresses.only", "backup.at", "time_zone", "filament.currency", "filament.prices[].price_per_kg",
 	} {
 		if !seen[path] {
 			t.Errorf("there is no setting %s", path)
 		}
 	}
-	if n := reflect.TypeFor[settings.Settings]().NumField(); n != 12 {
+	if n := reflect.TypeFor[settings.Settings]().NumField(); n != 13 {
 		t.Errorf("there are %d groups; describe a new one in the test", n)
 	}
 }

@@ -32,6 +32,7 @@ func validate(s Settings, o Options) Problems {
 	c.http(s.HTTP)
 	c.keys(s.Keys)
 	c.archive(s.Archive)
+	c.filament(s.Filament)
 	c.mqtt(s.MQTT)
 	c.users(s.MQTT.Users)
 	c.external(s.MQTT)
