@@ -114,17 +114,27 @@ func (d *Discovery) cover(name []byte) []byte {
 // attributeRoom is how long a list in attributes may get, in bytes.
 const attributeRoom = 3500
 
-// filamentAttributes are the filaments of the print.
+// maxFilaments is how many filaments of a print are listed.
+const maxFilaments = 16
+
+// filamentAttributes are the filaments of the print, as many as there is room for.
 func filamentAttributes(dst []byte, v *view) []byte {
 	j := &v.s.Job
 	if !j.Plan.Known() {
 		return dst
 	}
+	details := j.FilamentDetails()
+	room, n := attributeRoom-len(quote(nil, details)), 0
+	for _, f := range j.Plan.Filaments[:min(len(j.Plan.Filaments), maxFilaments)] {
+		if room -= len(quote(nil, f.Material)) + len(quote(nil, f.Color)) + 100; room < 0 {
+			break
+		}
+		n++
+	}
 	o := newObject(dst)
-	o.text("details", j.FilamentDetails())
-	filaments := j.Plan.Filaments[:min(len(j.Plan.Filaments), 16)]
-	o.list("filaments", len(filaments), func(o *object, i int) {
-		f := filaments[i]
+	o.text("details", details)
+	o.list("filaments", n, func(o *object, i int) {
+		f := j.Plan.Filaments[i]
 		o.integer("slot", printer.Some(f.Slot))
 		o.text("type", f.Material)
 		o.text("color", f.Color)

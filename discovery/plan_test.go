@@ -2,6 +2,7 @@ package discovery_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"image/png"
 	"strings"
@@ -61,6 +62,38 @@ func TestApply_PlanOfAFailedPrintIsScaled(t *testing.T) {
 		"printwire/00M00A000000002/external_spool_use": "2.1",
 		"printwire/00M00A000000002/ams_1_tray_3_use":   "5.5",
 	})
+}
+
+func TestApply_ManyFilamentsStayWithinTheAttributes(t *testing.T) {
+	for name, material := range map[string]string{
+		"short names": "PLA", "long names": strings.Repeat("PLA ", 60), "names of quotes": strings.Repeat(`"`, 255), "names of four bytes a letter": strings.Repeat("😀", 64),
+	} {
+		snap := x1c()
+		snap.State.Job.Plan.Filaments = nil
+		for i := range 64 {
+			snap.State.Job.Plan.Filaments = append(snap.State.Job.Plan.Filaments, printer.PlanFilament{
+				Slot: i + 1, Material: fmt.Sprint(material, i), Color: "00AE42FF", Grams: printer.Some(123456.789), Tray: printer.Some(printer.TrayRef{Unit: 128 + i%8, Slot: 3}),
+			})
+		}
+		b := newBed(t, fixed, snap)
+		got := b.since(0)["printwire/00M00A000000002/print_weight/attributes"]
+		var o struct {
+			Details   string
+			Filaments []struct {
+				Slot int
+				Tray string
+			}
+		}
+		if len(got) != 1 || len(got[0]) >= 4096 {
+			t.Fatalf("%s: %d attributes of %d bytes", name, len(got), len(strings.Join(got, "")))
+		}
+		if err := json.Unmarshal([]byte(got[0]), &o); err != nil || o.Details == "" || len(o.Filaments) < 3 || o.Filaments[2].Slot != 3 || o.Filaments[2].Tray == "" {
+			t.Errorf("%s: %+v, %v", name, o, err)
+		}
+		if name == "short names" && len(o.Filaments) != 16 {
+			t.Errorf("%d filaments are listed, want 16", len(o.Filaments))
+		}
+	}
 }
 
 func TestApply_ManyObjectsStayWithinTheAttributes(t *testing.T) {

@@ -138,6 +138,48 @@ func TestRead3MF_PlatesOfAProject(t *testing.T) {
 	}
 }
 
+// newer is a plate with what newer slicers put beside the facts that are read.
+const newer = `<?xml version="1.0" encoding="UTF-8"?>
+<config>
+  <header><header_item key="X-BBL-Client-Type" value="slicer"/><header_item key="X-BBL-Client-Version" value="02.09.00.10"/></header>
+  <plate>
+    <metadata key="index" value="1"/>
+    <metadata key="extruder_type" value="0 0"/>
+    <metadata key="nozzle_volume_type" value="0 1"/>
+    <metadata key="nozzle_diameters" value="0.4,0.6"/>
+    <metadata key="prediction" value="1800"/>
+    <metadata key="weight" value=""/>
+    <metadata key="first_layer_time" value="71915370231415445715746291712.000000"/>
+    <metadata key="pause_count" value="1"/>
+    <metadata key="filament_maps" value="2 1 1"/>
+    <metadata key="limit_filament_maps" value="0 0 0"/>
+    <object identify_id="81" name="Lid" skipped="false" />
+    <filament id="1" tray_info_idx="GFA00" type="PLA" color="#F4F4F0" used_m="3.70" used_g="11.00" group_id="0,1" nozzle_diameter="0.40" volume_type="Standard" used_for_object="1" used_for_support="0" total_load_time="29.00" total_unload_time="28.00"/>
+    <filament id="3" tray_info_idx="GFG00" type="PETG" color="#00000080" used_m="1.40" used_g="4.20" group_id="1" nozzle_diameter="0.60" volume_type="High Flow"/>
+    <mixed_filament id="9" type="PLA" color="#808080" components="1,3"/>
+    <warning msg="bed_temperature_too_high_than_filament" level="1" error_code ="1000C001"  />
+    <nozzle id="0" extruder_id="1" nozzle_diameter="0.4" volume_type="Standard"/>
+    <ams_list><ams ams_type="AMS 2 Pro" load_time="29.00" unload_time="28.00"/></ams_list>
+    <layer_filament_lists><layer_filament_list filament_list="0 2" layer_ranges="0 5,7 9" /></layer_filament_lists>
+    <pause_list><pause index="1" layer="12" percent="40" remaining_time="18" /></pause_list>
+  </plate>
+</config>`
+
+func TestRead3MF_WhatNewerSlicersAddIsPassedOver(t *testing.T) {
+	got := mustRead(t, pack(t, part{"Metadata/slice_info.config", newer}), 0)
+	want := sliced.Facts{
+		Plate: 1, Grams: 15.2, Metres: 5.1, Time: 30 * time.Minute, Nozzles: []float64{0.4, 0.6}, FilamentMaps: []int{2, 1, 1},
+		Objects: []sliced.Object{{ID: 81, Name: "Lid"}},
+		Filaments: []sliced.Filament{
+			{Slot: 1, Type: "PLA", MakerID: "GFA00", Colour: "F4F4F0FF", Grams: 11, Metres: 3.7},
+			{Slot: 3, Type: "PETG", MakerID: "GFG00", Colour: "00000080", Grams: 4.2, Metres: 1.4},
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want\n%+v", got, want)
+	}
+}
+
 func TestRead3MF_MissingPartsLeaveFieldsEmpty(t *testing.T) {
 	whole := build(t, slicedtest.Demo())
 	z, err := zip.NewReader(bytes.NewReader(whole), int64(len(whole)))
