@@ -82,6 +82,10 @@ func (a *App) system() httpapi.System {
 // does not hold one, named one by one.
 func (a *App) shownSettings() map[string]any {
 	s := a.settings
+	prices := make([]map[string]any, 0, len(s.Filament.Prices))
+	for _, p := range s.Filament.Prices {
+		prices = append(prices, map[string]any{"material": orNil(p.Material), "filament_id": orNil(p.FilamentID), "price_per_kg": p.PricePerKg})
+	}
 	printers := make([]map[string]any, 0, len(s.Printers))
 	for _, p := range s.Printers {
 		printers = append(printers, map[string]any{
@@ -97,11 +101,21 @@ func (a *App) shownSettings() map[string]any {
 		},
 		"homeassistant": map[string]any{"discovery_prefix": s.HomeAssistant.DiscoveryPrefix},
 		"printers":      printers, "milestones": s.Milestones,
-		"archive": map[string]any{"records": s.Archive.Records, "days": s.Archive.Days},
-		"log":     map[string]any{"level": s.Log.Level, "format": s.Log.Format},
+		"filament": map[string]any{"currency": orNil(s.Filament.Currency), "price_per_kg": orNil(s.Filament.PricePerKg), "prices": prices},
+		"archive":  map[string]any{"records": s.Archive.Records, "days": s.Archive.Days},
+		"log":      map[string]any{"level": s.Log.Level, "format": s.Log.Format},
 		// What Bambuddy's clients look for.
-		"mqtt_enabled": true, "mqtt_topic_prefix": "printwire", "currency": nil, "energy_cost_per_kwh": nil,
+		"mqtt_enabled": true, "mqtt_topic_prefix": "printwire", "currency": orNil(s.Filament.Currency), "energy_cost_per_kwh": nil, "default_filament_cost": orNil(s.Filament.PricePerKg),
 	}
+}
+
+// orNil is a value, or nil for one that was not set.
+func orNil[T comparable](v T) any {
+	var none T
+	if v == none {
+		return nil
+	}
+	return v
 }
 
 // OpenAPI is the description of the REST API of a version, as JSON.

@@ -253,9 +253,10 @@ func (a *App) revoked(name string) {
 // that were added at run time.
 func (a *App) openPrinters(ctx context.Context) error {
 	a.bridge = bridge.New(bridge.Options{Store: a.store, Open: a.openDriver, Marks: a.marks, Log: a.log, Now: a.now})
-	a.recorder = archive.NewWith(a.store.Archive(), archive.Options{Log: a.log, Now: a.now, Retention: archive.Retention{
-		Records: a.settings.Archive.Records, Age: time.Duration(a.settings.Archive.Days) * 24 * time.Hour,
-	}})
+	a.recorder = archive.NewWith(a.store.Archive(), archive.Options{
+		Log: a.log, Now: a.now, Price: a.settings.Filament.PerKg, Currency: a.settings.Filament.Currency,
+		Retention: archive.Retention{Records: a.settings.Archive.Records, Age: time.Duration(a.settings.Archive.Days) * 24 * time.Hour},
+	})
 	a.bridge.AddSink("archive", a.recorder.Sampler())
 	for i, p := range a.settings.Printers {
 		_, err := a.bridge.Add(ctx, printer.Config{

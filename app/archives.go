@@ -32,6 +32,8 @@ type ArchiveRow struct {
 	Materials   []string  `json:"materials"`
 	Grams       *float64  `json:"filament_grams,omitempty"`
 	EnergyKWh   *float64  `json:"energy_kwh,omitempty"`
+	Filament    *float64  `json:"filament_cost,omitempty"`
+	FilamentIn  string    `json:"filament_currency,omitempty"`
 	Cost        *float64  `json:"cost,omitempty"`
 	Currency    string    `json:"currency,omitempty"`
 	Tags        []string  `json:"tags"`
@@ -45,7 +47,7 @@ func archiveRow(r archive.Record) ArchiveRow {
 		ID: r.ID, Printer: r.Printer, PrinterID: r.PrinterID, Serial: r.Serial, Name: r.Title(), File: r.File, Status: r.Status(), Reason: r.Reason,
 		Created: r.Created, Start: r.Start, End: r.End, Seconds: known(r.DurationSeconds), Progress: known(r.Progress), Layer: known(r.Layer),
 		TotalLayers: known(r.TotalLayers), Pauses: r.Pauses, Materials: append([]string{}, r.Materials()...), Grams: known(r.Grams()),
-		EnergyKWh: known(r.Usage.EnergyKWh), Cost: known(r.Cost()), Currency: r.Usage.Currency, Tags: append([]string{}, r.Edits.Tags...),
+		EnergyKWh: known(r.Usage.EnergyKWh), Filament: known(r.FilamentCost()), FilamentIn: r.FilamentCurrency(), Cost: known(r.Cost()), Currency: r.Currency(), Tags: append([]string{}, r.Edits.Tags...),
 		Notes: r.Edits.Notes.Or(""), Favorite: r.Edits.Favorite, Revision: r.Revision,
 	}
 }

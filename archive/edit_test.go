@@ -136,9 +136,9 @@ func TestRecorder_Retain(t *testing.T) {
 	for id := 1; id <= 6; id++ {
 		s.samples[id] = []archive.Sample{{}}
 	}
-	for range 2 { // The second run counts those that the first one deleted.
-		if err := r.Retain(t.Context()); err != nil {
-			t.Fatal(err)
+	for _, want := range []int{2, 0} { // The second run counts those that the first one deleted.
+		if n, err := r.Retain(t.Context()); err != nil || n != want {
+			t.Fatalf("%d records went (%v), want %d", n, err, want)
 		}
 	}
 	if len(s.records) != 4 || len(s.sums) != 5 || len(s.samples[6]) != 1 || len(s.samples[5]) != 0 || s.records[1].Job != "J1" {

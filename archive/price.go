@@ -94,22 +94,22 @@ func (r Record) Currency() string {
 	case !r.Cost().Known:
 		return ""
 	case r.FilamentCost().Known:
-		return r.filamentCurrency()
+		return r.FilamentCurrency()
 	default:
-		return r.energyCurrency()
+		return r.EnergyCurrency()
 	}
 }
 
-// filamentCurrency is that of FilamentCost, energyCurrency that of the energy's
-// cost; "" also when there is none.
-func (r Record) filamentCurrency() string {
+// FilamentCurrency is that of FilamentCost; "" also when there is no cost.
+func (r Record) FilamentCurrency() string {
 	if !r.FilamentCost().Known {
 		return ""
 	}
 	return r.Usage.FilamentCurrency
 }
 
-func (r Record) energyCurrency() string {
+// EnergyCurrency is that of the energy's cost; "" also when there is none.
+func (r Record) EnergyCurrency() string {
 	if !r.Usage.EnergyCost.Known {
 		return ""
 	}

@@ -31,8 +31,6 @@ func (r Retention) orDefault() Retention {
 }
 
 const (
-	// retainEvery is how often Run drops what is not kept.
-	retainEvery = time.Hour
 	// forgetAfter is when the mark of a deleted job goes. No printer tells of a
 	// job so long after it.
 	forgetAfter = 366 * 24 * time.Hour
@@ -40,35 +38,26 @@ const (
 	dropAtOnce = 500
 )
 
-// Run drops what is not kept, now and then, until ctx ends. Then it writes what
-// the values told since the last time, for which the printers must be silent.
+// Run waits until ctx ends. Then it writes what the values told since the last
+// time, for which the printers must be silent.
 func (r *Recorder) Run(ctx context.Context) error {
-	t := time.NewTicker(retainEvery)
-	defer t.Stop()
-	for {
-		if err := r.Retain(ctx); err != nil && ctx.Err() == nil {
-			r.log.Warn("retention of the records failed, will try again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			if s := r.sampler.Load(); s != nil {
-				s.flush(context.WithoutCancel(ctx))
-			}
-			return nil
-		case <-t.C:
-		}
+	<-ctx.Done()
+	if s := r.sampler.Load(); s != nil {
+		s.flush(context.WithoutCancel(ctx))
 	}
+	return nil
 }
 
-// Retain drops what the retention does not keep.
-func (r *Recorder) Retain(ctx context.Context) error {
+// Retain drops what the retention does not keep, and counts the records that
+// went.
+func (r *Recorder) Retain(ctx context.Context) (int, error) {
 	entries, err := r.entries(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	sampled, err := r.store.Sampled(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	gone, bare, uncounted := r.surplus(entries, sampled)
 	for _, job := range []struct {
@@ -82,15 +71,12 @@ func (r *Recorder) Retain(ctx context.Context) error {
 		for len(job.ids) > 0 {
 			n := min(len(job.ids), dropAtOnce)
 			if err := job.drop(job.ids[:n]); err != nil {
-				return err
+				return 0, err
 			}
 			job.ids = job.ids[n:]
 		}
 	}
-	if len(gone) > 0 {
-		r.log.Info("old records dropped", "count", len(gone))
-	}
-	return r.store.Forget(ctx, r.now().Add(-forgetAfter))
+	return len(gone), r.store.Forget(ctx, r.now().Add(-forgetAfter))
 }
 
 // surplus is what goes: records, samples of records that stay, and summaries

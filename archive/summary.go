@@ -43,7 +43,7 @@ func (r Record) Summary() Summary {
 		Seconds: r.DurationSeconds, PausedSeconds: r.PausedSeconds, Grams: r.Grams(), Metres: r.Metres(),
 		FilamentCost: r.FilamentCost(), EnergyCost: r.Usage.EnergyCost, EnergyKWh: r.Usage.EnergyKWh, Accuracy: r.Accuracy(),
 	}
-	s.FilamentCurrency, s.EnergyCurrency = r.filamentCurrency(), r.energyCurrency()
+	s.FilamentCurrency, s.EnergyCurrency = r.FilamentCurrency(), r.EnergyCurrency()
 	materials := r.Materials()
 	s.Materials = strings.Join(materials, ", ")
 	s.MaterialGrams = r.materialGrams(materials)
