@@ -69,8 +69,12 @@ const (
 	maxText      = 4096
 )
 
-// withDefaults fills in what was left out.
+// withDefaults fills in what was left out, and has one way to say "none": an
+// endpoint that is stored and read again is the same.
 func (e Endpoint) withDefaults() Endpoint {
+	e.Events, e.Always, e.Printers, e.Results = orNil(e.Events), orNil(e.Always), orNil(e.Printers), orNil(e.Results)
+	e.Milestones.MinutesLeft = orNil(e.Milestones.MinutesLeft)
+	e.Headers, e.Variables, e.Template.Headers = cloned(e.Headers), cloned(e.Variables), cloned(e.Template.Headers)
 	for _, d := range []struct {
 		to    *string
 		usual string
@@ -80,6 +84,13 @@ func (e Endpoint) withDefaults() Endpoint {
 		}
 	}
 	return e
+}
+
+func orNil[T any](list []T) []T {
+	if len(list) == 0 {
+		return nil
+	}
+	return list
 }
 
 // check is all that is wrong with the endpoint; nil when it can be used. It

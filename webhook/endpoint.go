@@ -70,8 +70,9 @@ type Endpoint struct {
 	// After is the number of the last event before it was made: a clock may
 	// have been wrong then.
 	After uint64 `json:"after,omitempty"`
-	// BacklogFrom: what was queued before is not sent any more.
+	// BacklogFrom: what was queued before it, up to the event BacklogUpTo, is not sent any more.
 	BacklogFrom time.Time `json:"backlog_from,omitzero"`
+	BacklogUpTo uint64    `json:"backlog_up_to,omitempty"`
 	Created     time.Time `json:"created_at,omitzero"`
 	Updated     time.Time `json:"updated_at,omitzero"`
 }
@@ -124,6 +125,8 @@ type Health struct {
 	// Failures in a row, and since when; zero after a success.
 	Failures    int       `json:"failures"`
 	FailedSince time.Time `json:"failed_since,omitzero"`
+	// FailedSeconds is how long it has failed, without gaps in which nothing could be tried.
+	FailedSeconds int `json:"failed_seconds,omitempty"`
 	// OpenUntil: the breaker lets nothing out before.
 	OpenUntil   time.Time `json:"open_until,omitzero"`
 	LastSuccess time.Time `json:"last_success,omitzero"`

@@ -48,24 +48,31 @@ func (e Endpoint) wants(v view) bool {
 
 // shorter: the job is known to be shorter than some minutes.
 func (v view) shorter(minutes int) bool {
-	length, known := v.length()
-	return known && length < time.Duration(minutes)*time.Minute
+	seconds, known := v.length()
+	return known && seconds/60 < minutes
 }
 
-// length is how long the whole job takes, as far as is known: the slicer's
-// estimate, or what has passed and what is left. A job that was cut off counts
-// with what it would have taken.
-func (v view) length() (time.Duration, bool) {
+// length is how many seconds the whole job takes, as far as is known: the
+// slicer's estimate, or what has passed and what is left. A job that was cut
+// off counts with what it would have taken.
+func (v view) length() (int, bool) {
 	d := v.detail
 	switch {
-	case d.EstimateSeconds != nil:
-		return time.Duration(*d.EstimateSeconds) * time.Second, true
+	case d.EstimateSeconds != nil && *d.EstimateSeconds > 0:
+		return *d.EstimateSeconds, true
 	case d.DurationSeconds != nil && d.Result == printer.Success:
-		return time.Duration(*d.DurationSeconds) * time.Second, true
+		return *d.DurationSeconds, true
 	case d.DurationSeconds != nil && d.Progress != nil && *d.Progress > 0:
-		return time.Duration(*d.DurationSeconds) * time.Second * 100 / time.Duration(*d.Progress), true
-	case d.Result == "" && d.StartedAt != nil && d.RemainingSeconds != nil:
-		return v.Entry.Time.Sub(*d.StartedAt) + time.Duration(*d.RemainingSeconds)*time.Second, true
+		return int(float64(*d.DurationSeconds) * 100 / float64(*d.Progress)), true
+	case d.Result != "" || d.StartedAt == nil || d.RemainingSeconds == nil:
+		return 0, false
+	}
+	passed := int(max(v.Entry.Time.Sub(*d.StartedAt), 0).Seconds())
+	switch left := *d.RemainingSeconds; {
+	case left > 0:
+		return passed + left, true
+	case d.Progress != nil && *d.Progress > 0: // A printer says 0 when it begins, too.
+		return int(float64(passed) * 100 / float64(*d.Progress)), true
 	}
 	return 0, false
 }
@@ -114,8 +121,9 @@ func (e Endpoint) plan(v view, now time.Time, own *time.Location) []Delivery {
 		Key: Key{e.ID, v.Entry.Seq, Alone}, State: Waiting, Entry: v.Entry, Facts: v.Facts,
 		Group: v.group(), Created: now, Due: now, Expires: now.Add(lifetime),
 	}
+	happened := v.happened(now)
 	if d.Group != "" {
-		d.Expires = now.Add(progressLifetime)
+		d.Expires = happened.Add(progressLifetime)
 	}
 	if slices.Contains(e.Always, v.Entry.Name) {
 		return []Delivery{d}
@@ -131,13 +139,23 @@ func (e Endpoint) plan(v view, now time.Time, own *time.Location) []Delivery {
 	if e.Digest.Mode == "digest" {
 		return list
 	}
+	// What happened in quiet hours is dropped; what comes late into them is held.
+	if _, quiet := e.quiet(happened, own); quiet && e.Quiet.Mode == "drop" {
+		return list
+	}
 	if until, quiet := e.quiet(now, own); quiet {
-		if e.Quiet.Mode == "drop" {
-			return list
-		}
 		d.hold(until)
 	}
 	return append(list, d)
+}
+
+// happened is when the event happened, as far as the clock can be trusted. The
+// outbox may see it later, after a restart.
+func (v view) happened(now time.Time) time.Time {
+	if t := v.Entry.Time; !t.IsZero() && t.Before(now) {
+		return t
+	}
+	return now
 }
 
 // quiet is when the quiet hours around a time end, false when there are none then.
@@ -159,5 +177,5 @@ func (v view) group() string {
 	if v.Entry.Name != "print_progress" {
 		return ""
 	}
-	return v.Entry.Job + "/" + v.detail.MilestoneKind
+	return v.Entry.Serial + "/" + v.Entry.Job + "/" + v.detail.MilestoneKind
 }

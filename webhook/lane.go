@@ -2,8 +2,10 @@ package webhook
 
 import (
 	"context"
-	"encoding/json"
+	"errors"
+	"fmt"
 	"net/http"
+	"runtime/debug"
 	"slices"
 	"sync"
 	"time"
@@ -118,7 +120,7 @@ func (l *lane) run(ctx context.Context, done chan struct{}) {
 	}()
 	failures := 0
 	for ctx.Err() == nil {
-		until, err := l.step(ctx)
+		until, err := l.guarded(ctx)
 		if err != nil && ctx.Err() == nil {
 			failures = min(failures+1, 8)
 			pause := 100 * time.Millisecond << failures
@@ -160,22 +162,32 @@ func (l *lane) rest(ctx context.Context, until time.Time) {
 	l.mu.Unlock()
 }
 
+// guarded is step with a panic as an error: an endpoint never ends the program.
+func (l *lane) guarded(ctx context.Context) (until time.Time, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			until, err = time.Time{}, fmt.Errorf("panic: %v\n%s", r, debug.Stack())
+		}
+	}()
+	return l.step(ctx)
+}
+
 // step does one thing, or tells until when there is nothing to do.
 func (l *lane) step(ctx context.Context) (until time.Time, err error) {
 	e, h := l.now()
 	now := l.box.now().UTC()
 	l.trim(ctx, e.ID, now)
-	if !e.Enabled {
-		return now.Add(longRest), nil
-	}
-	if !ready(h.OpenUntil, now) {
+	if e.Enabled && !h.ready(now) {
 		return h.OpenUntil, nil
 	}
 	next, err := l.box.store.Next(ctx, e.ID)
 	if err != nil {
 		return time.Time{}, err
 	}
-	d, until := next.choose(now)
+	if !e.Enabled {
+		return l.shed(ctx, next, now)
+	}
+	d, until := next.choose(now, e.Ordered == "strict")
 	switch {
 	case !until.IsZero():
 		return until, nil
@@ -185,13 +197,29 @@ func (l *lane) step(ctx context.Context) (until time.Time, err error) {
 	return time.Time{}, l.deliver(ctx, e, h, d, now)
 }
 
-// ready tells whether a time has come. One that no pause reaches was made
-// while the clock was wrong.
-func ready(due, now time.Time) bool { return !due.After(now) || due.After(now.Add(farFuture)) }
+// ready tells whether the delivery's time has come. One that was made or tried
+// later than now is of a clock that was set back since, and so is one that no
+// pause reaches.
+func (d Delivery) ready(now time.Time) bool {
+	made := d.Created
+	if n := len(d.Attempts); n > 0 && d.State == Retrying {
+		made = d.Attempts[n-1].At
+	}
+	return !d.Due.After(now) || made.After(now.Add(leeway)) || d.Due.After(now.Add(farFuture))
+}
 
-// choose is the delivery whose turn it is, or when to look again.
-func (n Next) choose(now time.Time) (Delivery, time.Time) {
-	queued, apart := n.HasQueued && ready(n.Queued.Due, now), n.HasApart && ready(n.Apart.Due, now)
+// ready tells whether the breaker lets an attempt out.
+func (h Health) ready(now time.Time) bool {
+	return !h.OpenUntil.After(now) || h.LastErrorAt.After(now.Add(leeway)) || h.OpenUntil.After(now.Add(farFuture))
+}
+
+// choose is the delivery whose turn it is, or when to look again. In strict
+// order nothing that waits apart passes an earlier one.
+func (n Next) choose(now time.Time, strict bool) (Delivery, time.Time) {
+	queued, apart := n.HasQueued && n.Queued.ready(now), n.HasApart && n.Apart.ready(now)
+	if strict && apart && n.HasQueued && n.Queued.Seq < n.Apart.Seq {
+		apart = false
+	}
 	switch {
 	case queued && apart && n.Apart.Seq < n.Queued.Seq, apart && !queued:
 		return n.Apart, time.Time{}
@@ -202,7 +230,7 @@ func (n Next) choose(now time.Time) (Delivery, time.Time) {
 	if n.HasQueued && n.Queued.Due.Before(until) {
 		until = n.Queued.Due
 	}
-	if n.HasApart && n.Apart.Due.Before(until) {
+	if n.HasApart && n.Apart.Due.After(now) && n.Apart.Due.Before(until) {
 		until = n.Apart.Due
 	}
 	return Delivery{}, until
@@ -242,10 +270,16 @@ func (l *lane) deliver(ctx context.Context, e Endpoint, h Health, d Delivery, no
 	}
 	if until, quiet := e.quiet(now, o.location); quiet && d.Part == Alone && !slices.Contains(e.Always, d.Entry.Name) {
 		d.hold(until)
+		if d.Created.After(now) {
+			d.Created = now // By a clock that was set back since.
+		}
 		return o.store.Record(ctx, Step{Endpoint: e.ID, Deliveries: []Delivery{d}})
 	}
 	r, err := e.render(d, o.location)
-	if err != nil {
+	switch {
+	case errors.Is(err, errSlow): // The machine may be busy: it is worth another attempt.
+		return l.settle(ctx, e, h, d, outcome{Attempt: Attempt{At: now, Error: err.Error()}, verdict: again})
+	case err != nil:
 		return l.end(ctx, d, Failed, err.Error(), now)
 	}
 	if l.client == nil || l.certificate != e.Certificate {
@@ -264,124 +298,6 @@ func (l *lane) deliver(ctx context.Context, e Endpoint, h Health, d Delivery, no
 		return nil // Nobody knows what became of it: it is sent again, with the same id.
 	}
 	return l.settle(ctx, e, h, d, out)
-}
-
-// outdated tells why a delivery is not worth an attempt any more.
-func (l *lane) outdated(ctx context.Context, e Endpoint, d Delivery, now time.Time) (reason string, state State, err error) {
-	if d.Created.Before(e.BacklogFrom) {
-		return "it was older than a day when the endpoint was enabled again", Expired, nil
-	}
-	if d.Group == "" || now.Sub(d.Created) < staleAfter {
-		return "", "", nil
-	}
-	later, err := l.box.store.Later(ctx, d)
-	switch {
-	case err != nil:
-		return "", "", err
-	case later:
-		return "a later milestone of the job is on its way", Superseded, nil
-	case d.Tries > 0 && !now.Before(d.Expires):
-		return "it is no news any more", Expired, nil
-	}
-	return "", "", nil
-}
-
-// end records an end without an attempt.
-func (l *lane) end(ctx context.Context, d Delivery, state State, reason string, now time.Time) error {
-	d.State, d.Reason, d.Ended = state, reason, now
-	l.ended++
-	return l.box.store.Record(ctx, Step{Endpoint: d.Endpoint, Deliveries: []Delivery{d}})
-}
-
-// settle records what came of an attempt.
-func (l *lane) settle(ctx context.Context, e Endpoint, h Health, d Delivery, out outcome) error {
-	now := l.box.now().UTC()
-	d.Tries++
-	d.Request = out.request
-	d.Attempts = append(d.Attempts, out.Attempt)
-	d.Attempts = d.Attempts[max(0, len(d.Attempts)-keptAttempts):]
-	h = l.judge(e, &d, h, out, now)
-	l.setHealth(h)
-	if d.State.Over() {
-		l.ended++
-	}
-	s := Step{Endpoint: e.ID, Deliveries: []Delivery{d}, Health: &h}
-	switch {
-	case out.verdict == gone:
-		return l.disable(ctx, s, "the receiver said that it is gone", now)
-	case out.verdict != accepted && h.dead(now):
-		return l.disable(ctx, s, "no delivery has succeeded for five days: "+h.LastError, now)
-	}
-	return l.record(ctx, s)
-}
-
-// judge is what an outcome makes of the delivery and the endpoint's health.
-func (l *lane) judge(e Endpoint, d *Delivery, h Health, out outcome, now time.Time) Health {
-	if out.verdict == accepted {
-		d.State, d.Ended, d.Reason = Delivered, now, ""
-		return healthy(now)
-	}
-	h = h.after(out, now)
-	pause, more := pauseBefore(l.box.schedule, d.Tries, l.box.random())
-	switch {
-	case out.verdict == blocked:
-		d.State, d.Ended, d.Reason = Blocked, now, out.text()
-	case out.verdict == gone:
-		d.State, d.Due = Retrying, now
-	case !more:
-		d.State, d.Ended, d.Reason = Failed, now, "no success in "+itoa(d.Tries)+" attempts: "+out.text()
-	case !now.Before(d.Expires) && (d.Tries > 1 || d.Group != ""):
-		d.State, d.Ended, d.Reason = Expired, now, out.text()
-	default:
-		d.State, d.Due = Retrying, now.Add(max(pause, out.pause))
-		if d.Group != "" && d.Due.After(d.Expires) {
-			d.Due = d.Expires // It ends then, and not when its turn would have come.
-		}
-		d.Apart = d.Apart || e.Ordered != "strict" && d.Tries >= passAfter
-	}
-	return h
-}
-
-// disable records a step that switches the endpoint off, and says so to the
-// journal in the same transaction.
-func (l *lane) disable(ctx context.Context, s Step, reason string, now time.Time) error {
-	if err := l.box.lock(ctx); err != nil {
-		return err
-	}
-	defer l.box.unlock()
-	e, _ := l.now()
-	e.Enabled, e.Disabled, e.Updated = false, Disabling{At: now, Reason: reason, ByRule: true}, now
-	data, err := json.Marshal(map[string]string{"endpoint": e.Name, "reason": reason})
-	if err != nil {
-		return err
-	}
-	s.Put = &e
-	s.Entries = []journal.Entry{{Time: now, Name: "endpoint_disabled", Data: data}}
-	if err := l.record(ctx, s); err != nil {
-		return err
-	}
-	l.box.place(e, *s.Health)
-	return nil
-}
-
-// record stores a step, however long the disk is full: an answer that was got
-// is not asked for again. A stop tries once more and leaves it then.
-func (l *lane) record(ctx context.Context, s Step) error {
-	pause := 100 * time.Millisecond
-	for {
-		err := l.box.store.Record(context.WithoutCancel(ctx), s)
-		if err == nil || ctx.Err() != nil {
-			return err
-		}
-		l.box.log.Warn("the result of a webhook delivery cannot be stored, will try again", "endpoint", s.Endpoint, "error", err)
-		t := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-		case <-t.C:
-		}
-		t.Stop()
-		pause = min(2*pause, 30*time.Second)
-	}
 }
 
 // trim shortens the log now and then.

@@ -8,6 +8,7 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/printwire/printwire/fault"
 )
@@ -116,7 +117,7 @@ func (o *Outbox) Update(ctx context.Context, id string, change func(*Endpoint)) 
 		kept := *e
 		change(e)
 		e.ID, e.Managed, e.Created, e.After = kept.ID, kept.Managed, kept.Created, kept.After
-		e.Enabled, e.Disabled, e.BacklogFrom = kept.Enabled, kept.Disabled, kept.BacklogFrom
+		e.Enabled, e.Disabled, e.BacklogFrom, e.BacklogUpTo = kept.Enabled, kept.Disabled, kept.BacklogFrom, kept.BacklogUpTo
 		e.Secret, e.Previous, e.PreviousUntil = kept.Secret, kept.Previous, kept.PreviousUntil
 		if e.Signature != kept.Signature {
 			return o.renew(e)
@@ -158,8 +159,9 @@ func (e Endpoint) clone() Endpoint {
 	return e
 }
 
+// cloned is nil for none.
 func cloned[T any](m map[string]T) map[string]T {
-	if m == nil {
+	if len(m) == 0 {
 		return nil
 	}
 	c := make(map[string]T, len(m))
@@ -232,7 +234,8 @@ func (o *Outbox) manage(ctx context.Context, e Endpoint) error {
 			return err
 		}
 	}
-	e.Previous, e.PreviousUntil, e.BacklogFrom, e.After = old.Previous, old.PreviousUntil, old.BacklogFrom, old.After
+	e.Previous, e.PreviousUntil, e.After = old.Previous, old.PreviousUntil, old.After
+	e.BacklogFrom, e.BacklogUpTo = old.BacklogFrom, old.BacklogUpTo
 	if e.Secret != old.Secret {
 		e.Previous, e.PreviousUntil = old.Secret, o.now().UTC().Add(rotation)
 	}
@@ -240,7 +243,10 @@ func (o *Outbox) manage(ctx context.Context, e Endpoint) error {
 	if reflect.DeepEqual(e, old) {
 		return nil
 	}
-	e.Updated, e.Enabled, e.Disabled = o.now().UTC(), true, Disabling{}
+	e.Updated = o.now().UTC()
+	if !e.Enabled {
+		e.revive(o.store.Last(), e.Updated)
+	}
 	return o.save(ctx, e)
 }
 
@@ -268,6 +274,11 @@ func (o *Outbox) Disable(ctx context.Context, id, reason string) (Endpoint, erro
 	})
 }
 
+// revive switches an endpoint on, with the backlog of a day.
+func (e *Endpoint) revive(last uint64, now time.Time) {
+	e.Enabled, e.Disabled, e.BacklogFrom, e.BacklogUpTo = true, Disabling{}, now.Add(-backlog), last
+}
+
 // Enable switches an endpoint on again, with what was queued for it in the last day.
 func (o *Outbox) Enable(ctx context.Context, id string) (Endpoint, error) {
 	if err := o.lock(ctx); err != nil {
@@ -279,7 +290,8 @@ func (o *Outbox) Enable(ctx context.Context, id string) (Endpoint, error) {
 		return e, err
 	}
 	now := o.now().UTC()
-	e.Enabled, e.Disabled, e.BacklogFrom, e.Updated = true, Disabling{}, now.Add(-backlog), now
+	e.Updated = now
+	e.revive(o.store.Last(), now)
 	if err := e.check(o.sender.policy, o.sender.bus.Token != "", o.location); err != nil {
 		return e, err
 	}

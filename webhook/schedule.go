@@ -24,6 +24,11 @@ const (
 	deadFailures = 20
 	// farFuture is further than any pause goes: a time beyond it was made by a wrong clock.
 	farFuture = 50 * time.Hour
+	// mostGap is how much of the time between two failures counts at most: the
+	// rest, the machine was off or its clock was set.
+	mostGap = 26 * time.Hour
+	// leeway is how far a time may lie ahead before the clock counts as set back.
+	leeway = 2 * time.Minute
 	// backlog is how much of the past an endpoint gets when it is enabled again.
 	backlog = 24 * time.Hour
 )
@@ -33,6 +38,9 @@ func (h Health) after(o outcome, now time.Time) Health {
 	h.Failures++
 	if h.FailedSince.IsZero() || h.FailedSince.After(now) {
 		h.FailedSince = now
+	}
+	if gap := now.Sub(h.LastErrorAt); h.Failures > 1 {
+		h.FailedSeconds += int(min(max(gap, 0), mostGap).Seconds())
 	}
 	h.LastErrorAt, h.LastError = now, o.text()
 	if over := h.Failures - breakAfter; over >= 0 {
@@ -44,8 +52,8 @@ func (h Health) after(o outcome, now time.Time) Health {
 	return h
 }
 
-func (h Health) dead(now time.Time) bool {
-	return h.Failures >= deadFailures && now.Sub(h.FailedSince) >= deadAfter
+func (h Health) dead() bool {
+	return h.Failures >= deadFailures && time.Duration(h.FailedSeconds)*time.Second >= deadAfter
 }
 
 // healthy is the health after a success.

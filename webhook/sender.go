@@ -134,7 +134,9 @@ func (s *sender) request(ctx context.Context, e Endpoint, d Delivery, r rendered
 	}
 	// The id makes a repeat harmless: a connection that the receiver closed
 	// meanwhile is replaced at once. Without a value the header is not sent.
-	req.Header["Idempotency-Key"] = nil
+	if req.Header.Get("Idempotency-Key") == "" {
+		req.Header["Idempotency-Key"] = nil
+	}
 	signed, err := e.sign(d.ID(), s.now(), r.body)
 	if err != nil {
 		return nil, err
@@ -149,21 +151,20 @@ func (s *sender) request(ctx context.Context, e Endpoint, d Delivery, r rendered
 func (s *sender) send(ctx context.Context, client *http.Client, e Endpoint, d Delivery, r rendered) outcome {
 	ctx, cancel := context.WithTimeout(ctx, totalTime)
 	defer cancel()
-	at := s.now()
+	at, begun := s.now(), time.Now()
 	o := outcome{verdict: again, request: excerpt(r.body, keptRequest)}
 	o.At = at
-	defer func() { o.Milliseconds = int(s.now().Sub(at).Milliseconds()) }()
 	req, err := s.request(ctx, e, d, r)
 	if err != nil {
 		return o.failed(err)
 	}
 	resp, err := client.Do(req)
+	o.Milliseconds = int(time.Since(begun).Milliseconds())
 	if err != nil {
 		return o.failed(err)
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
-	o.Milliseconds = int(s.now().Sub(at).Milliseconds())
 	o.Status, o.Response = resp.StatusCode, excerpt(body, keptResponse)
 	switch {
 	case resp.StatusCode/100 == 2:
@@ -171,12 +172,13 @@ func (s *sender) send(ctx context.Context, client *http.Client, e Endpoint, d De
 		o.verdict = accepted
 	case resp.StatusCode == http.StatusGone:
 		o.verdict = gone
-	case resp.StatusCode == http.StatusTooManyRequests, resp.StatusCode == http.StatusBadGateway, resp.StatusCode == http.StatusServiceUnavailable, resp.StatusCode == http.StatusGatewayTimeout:
-		o.pause = retryAfter(resp.Header.Get("Retry-After"), at)
 	case resp.StatusCode/100 == 3:
 		o.Error = "a redirect is not followed; set the URL that it leads to"
-	case err != nil:
-		o.Error = "the answer broke off"
+	default:
+		o.pause = retryAfter(resp.Header.Get("Retry-After"), at)
+		if err != nil {
+			o.Error = "the answer broke off"
+		}
 	}
 	return o
 }
@@ -204,8 +206,12 @@ func (o outcome) failed(err error) outcome {
 // retryAfter reads seconds or a date.
 func retryAfter(text string, now time.Time) time.Duration {
 	text = strings.TrimSpace(text)
-	if n, err := strconv.Atoi(text); err == nil {
-		return min(max(time.Duration(min(n, int(maxRetryAfter/time.Second)))*time.Second, 0), maxRetryAfter)
+	if text != "" && strings.Trim(text, "0123456789") == "" {
+		n, err := strconv.Atoi(text)
+		if limit := int(maxRetryAfter / time.Second); err != nil || n > limit {
+			n = limit // A number that is too long to be read is a long time.
+		}
+		return time.Duration(n) * time.Second
 	}
 	if t, err := http.ParseTime(text); err == nil {
 		return min(max(t.Sub(now), 0), maxRetryAfter)

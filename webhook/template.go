@@ -24,7 +24,9 @@ const (
 	maxHeader   = 1 << 10
 )
 
-var errTime = fault.New(fault.Invalid, "the template takes more than %s", maxTime)
+// errSlow is in every error that says that a template ran out of time.
+var errSlow = errors.New("the template takes more than 250 ms")
+var errTime = fault.New(fault.Invalid, "%w", errSlow)
 var errOutput = fault.New(fault.Invalid, "the template makes more than %d bytes", maxOutput)
 
 // budget is what is left to a template: it writes through it, and each of its
