@@ -178,6 +178,9 @@ type fleet struct {
 
 	hosts, serials []string // of the printers, as the settings name them
 	code           string
+	authority      *simulator.Authority
+	// files are the ports of file servers, by printer; most have none.
+	files map[int]int
 }
 
 // reporter appends a printer's report to dst. It may wait.
@@ -193,7 +196,7 @@ func newFleet(tb testing.TB, printers int, model string, interval time.Duration,
 	if err != nil {
 		tb.Fatal(err)
 	}
-	v := &fleet{base: time.Now(), ids: map[string]int{}, times: make([][remembered]atomic.Int64, printers), last: make([]atomic.Int64, printers), roots: authority.PEM()}
+	v := &fleet{base: time.Now(), ids: map[string]int{}, times: make([][remembered]atomic.Int64, printers), last: make([]atomic.Int64, printers), roots: authority.PEM(), authority: authority}
 	v.load, err = simulator.NewLoad(simulator.LoadOptions{
 		Printers: printers, Model: model, Interval: interval, Authority: authority,
 		Report: func(dst []byte, printer int, count int64, _ time.Time) []byte {

@@ -2,7 +2,6 @@ package e2e_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -124,11 +123,7 @@ func (f *figures) add(o figures) {
 
 // at is a quantile of the latency in microseconds.
 func (f *figures) at(q float64) float64 {
-	if len(f.latency) == 0 {
-		return 0
-	}
-	i := min(int(q*float64(len(f.latency))), len(f.latency)-1)
-	return float64(f.latency[i].Nanoseconds()) / 1e3
+	return quantile(f.latency, q)
 }
 
 func (f *figures) String() string {
@@ -140,6 +135,8 @@ func (f *figures) String() string {
 type subject struct {
 	*measured
 	subscriber *peer
+	// counting, if set, is told when what is measured begins and ends.
+	counting func(on bool)
 }
 
 // startFloor starts the bare relay.
@@ -149,37 +146,25 @@ func startFloor(b *testing.B, v *fleet) subject {
 	for i := range v.last {
 		plan.Printers = append(plan.Printers, struct{ Address, Serial string }{v.load.Addr(i).String(), v.load.Serial(i)})
 	}
-	text, err := json.Marshal(plan)
-	if err != nil {
-		b.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
-	file := filepath.Join(b.TempDir(), "plan.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		b.Fatal(err)
-	}
-	m := launch(b, self, []string{floorEnv + "=" + file}, "-test.run", "^TestBenchFloorChild$", "-test.timeout", "0")
-	return subject{m, subscribe(b, plan.Listen, "", "", "#")}
+	m := launchPlanned(b, floorEnv, "TestBenchFloorChild", plan)
+	return subject{measured: m, subscriber: subscribe(b, plan.Listen, "", "", "#")}
 }
 
-// startServe starts the program.
-func startServe(b *testing.B, v *fleet) subject {
+// startServe starts the program, with more sections of its settings file.
+func startServe(b *testing.B, v *fleet, more ...string) subject {
 	b.Helper()
 	path, err := stripped()
 	if err != nil {
 		b.Fatal(err)
 	}
 	folder, address := b.TempDir(), unused(b)
-	v.settings(b, folder, address, unused(b))
+	v.settings(b, folder, address, unused(b), more...)
 	m := launch(b, path, []string{"SUPERVISOR_TOKEN="}, "serve", "--data", folder)
-	return subject{m, subscribe(b, address, "homeassistant", "benchmark-only", "printwire/#")}
+	return subject{measured: m, subscriber: subscribe(b, address, "homeassistant", "benchmark-only", "printwire/#")}
 }
 
-// settings writes the settings file of a program with all printers.
-func (v *fleet) settings(tb testing.TB, folder, mqtt, http string) {
+// settings writes the settings file of a program with all printers, and more sections.
+func (v *fleet) settings(tb testing.TB, folder, mqtt, http string, more ...string) {
 	tb.Helper()
 	var s strings.Builder
 	roots := filepath.Join(folder, "roots.pem")
@@ -189,8 +174,8 @@ func (v *fleet) settings(tb testing.TB, folder, mqtt, http string) {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		fmt.Fprintf(&s, "  - { name: Printer %d, host: %s, port: %s, serial: %s, access_code: %q, certificate: verify, roots: %q }\n",
-			i+1, host, port, v.serials[i], v.code, roots)
+		fmt.Fprintf(&s, "  - { name: Printer %d, host: %s, port: %s, files_port: %d, serial: %s, access_code: %q, certificate: verify, roots: %q }\n",
+			i+1, host, port, v.files[i], v.serials[i], v.code, roots)
 	}
 	err := errors.Join(os.WriteFile(roots, v.roots, 0o600), os.WriteFile(filepath.Join(folder, "printwire.yaml"), []byte(s.String()), 0o600))
 	if err != nil {
@@ -227,10 +212,16 @@ func phase(b *testing.B, v *fleet, s subject, raw bool, length time.Duration) fi
 	<-time.After(3*time.Second + time.Duration(len(v.last))*5*time.Millisecond)
 	pid := s.cmd.Process.Pid
 	w.begin()
+	if s.counting != nil {
+		s.counting(true)
+	}
 	before, began, sent := processor(b, pid), time.Now(), v.sent.Load()
 	<-time.After(length)
 	used, took, reports := processor(b, pid)-before, time.Since(began), v.sent.Load()-sent
 	f := w.end(float64(reports))
+	if s.counting != nil {
+		s.counting(false)
+	}
 	f.load, f.memory = 100*used.Seconds()/took.Seconds(), resident(b, pid)
 	f.lost = w.behind(time.Second)
 	return f
