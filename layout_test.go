@@ -30,7 +30,7 @@ func law() map[string][]string {
 		"cli":     {"app", "addon", "settings", "auth", "logbook", "printer/simulator"},
 		"app":     below,
 		"e2e":     append(below, "app", "cli"),
-		"httpapi": {"printer", "journal", "auth", "auth/oauth", "archive"},
+		"httpapi": {"printer", "journal", "auth", "auth/oauth", "archive", "webhook"},
 		"storage": {"printer", "journal", "auth", "archive", "webhook"},
 		"addon":   {"settings", "hass"},
 
@@ -73,6 +73,7 @@ func foreign() map[string]string {
 		"github.com/goccy/go-yaml":                 "settings",
 		"github.com/gorilla/websocket":             "mqtt/client",
 		"github.com/mochi-mqtt/server/v2":          "mqtt/broker",
+		"github.com/go-co-op/gocron/v2":            "app",
 		"github.com/jlaffaye/ftp":                  "printer/bambu/ftps",
 		"github.com/oklog/ulid/v2":                 "app",
 		"github.com/santhosh-tekuri/jsonschema/v6": "httpapi/apitest",

@@ -10,6 +10,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // a bare container knows no time zones
 
 	"github.com/printwire/printwire/cli"
 )

@@ -17,7 +17,7 @@ import (
 // openAPI makes the REST API.
 func (a *App) openAPI(context.Context) error {
 	o := httpapi.Options{
-		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, OAuth: a.oauth, Archives: a.recorder, Journal: a.store, Store: a.store.KV("api"),
+		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, OAuth: a.oauth, Archives: a.recorder, Jobs: apiJobs{a.jobs}, Journal: a.store, Store: a.store.KV("api"),
 		Settings: a.shownSettings, System: a.system, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
 		Hosts: a.hosts(), PublicURL: a.settings.HTTP.PublicURL, CORSOrigins: a.settings.HTTP.CORSOrigins, QueryKey: a.settings.HTTP.QueryKey,
 		Concurrent: a.settings.HTTP.MaxRequests, Streams: a.settings.HTTP.MaxStreams,
@@ -103,7 +103,8 @@ func (a *App) shownSettings() map[string]any {
 		"printers":      printers, "milestones": s.Milestones,
 		"filament": map[string]any{"currency": orNil(s.Filament.Currency), "price_per_kg": orNil(s.Filament.PricePerKg), "prices": prices},
 		"archive":  map[string]any{"records": s.Archive.Records, "days": s.Archive.Days},
-		"log":      map[string]any{"level": s.Log.Level, "format": s.Log.Format},
+		"backup":   map[string]any{"at": s.Backup.At, "keep": s.Backup.Keep}, "time_zone": s.TimeZone,
+		"log": map[string]any{"level": s.Log.Level, "format": s.Log.Format},
 		// What Bambuddy's clients look for.
 		"mqtt_enabled": true, "mqtt_topic_prefix": "printwire", "currency": orNil(s.Filament.Currency), "energy_cost_per_kwh": nil, "default_filament_cost": orNil(s.Filament.PricePerKg),
 	}

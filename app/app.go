@@ -90,6 +90,8 @@ type App struct {
 	discovery *discovery.Discovery
 	recorder  *archive.Recorder
 	hooks     *webhook.Outbox
+	jobs      *scheduler
+	backups   *backups
 	// files and pictures are nil where there is no place for them.
 	files, pictures *filecache.Cache
 	api             http.Handler
@@ -136,7 +138,7 @@ func New(ctx context.Context, o Options) (_ *App, err error) {
 			err = errors.Join(err, a.store.Close())
 		}
 	}()
-	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openFiles, a.openWebhooks, a.openPrinters, a.manageWebhooks, a.openDiscovery, a.openAPI, a.openDoors} {
+	for _, step := range []func(context.Context) error{a.identify, a.openAuth, a.openBus, a.openFiles, a.openWebhooks, a.openPrinters, a.manageWebhooks, a.openDiscovery, a.openJobs, a.openAPI, a.openDoors} {
 		if err := step(ctx); err != nil {
 			return nil, err
 		}

@@ -123,6 +123,9 @@ func (a *App) controlRows() []controlRow {
 		{"DELETE /archives/{id}", a.deleteArchive},
 		{"GET /export", a.exportArchives},
 		{"GET /backup", a.backup},
+		{"POST /backup", a.makeBackup},
+		{"GET /jobs", a.listJobs},
+		{"POST /jobs/{name}", a.runJob},
 	}, a.webhookRows()...)
 }
 

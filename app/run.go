@@ -86,7 +86,6 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 			return a.portAdvice(err)
 		}
 	}
-	parts.start("storage", a.store.Run)
 	parts.start("auth", a.auth.Run)
 	parts.start("oauth", a.oauth.Run)
 	if err := a.discovery.Prepare(ctx); err != nil {
@@ -111,6 +110,7 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	}
 	parts.start("webhooks' end", a.drain)
 	parts.start("bridge", a.bridge.Run)
+	parts.start("jobs", a.jobs.Run)
 	if a.provide {
 		parts.start("offer to Home Assistant", a.offer)
 	}

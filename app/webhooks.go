@@ -43,9 +43,6 @@ func (a *App) openWebhooks(ctx context.Context) error {
 	return nil
 }
 
-// location is the time zone of everything that has none of its own.
-func (a *App) location() *time.Location { return time.Local }
-
 // manageWebhooks makes the endpoints of the settings. It comes when the
 // printers that they name are there. All that is wrong is told at once.
 func (a *App) manageWebhooks(ctx context.Context) error {

@@ -211,6 +211,19 @@ func TestCrashChild(t *testing.T) {
 	}
 }
 
+// retain applies the journal's retention all the time.
+func retain(ctx context.Context, store *storage.Store) {
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		_, _ = store.Retain(ctx) // what fails here is what the crash is to break
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		}
+	}
+}
+
 // crashLife runs storage, bridge and two followers until both plays are over and
 // everybody has been told.
 func crashLife(plan crashPlan, crash *crasher) error {
@@ -218,7 +231,7 @@ func crashLife(plan crashPlan, crash *crasher) error {
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	store, err := storage.Open(ctx, storage.Options{
-		Path: filepath.Join(plan.Folder, "printwire.db"), Log: log, Interval: 5 * time.Millisecond,
+		Path: filepath.Join(plan.Folder, "printwire.db"), Log: log,
 		Step: func(s storage.Step) error { crash.point("step " + string(s)); return nil },
 	})
 	if err != nil {
@@ -247,7 +260,7 @@ func crashLife(plan crashPlan, crash *crasher) error {
 	running, stop := context.WithCancel(ctx)
 	var group sync.WaitGroup
 	group.Go(func() { _ = b.Run(running) })                                                    // owner: crashLife stops and waits
-	group.Go(func() { _ = store.Run(running) })                                                // owner: crashLife stops and waits
+	group.Go(func() { retain(running, store) })                                                // owner: crashLife stops and waits
 	group.Go(func() { _ = journal.Follow(running, log, store, archive.New(store.Archive())) }) // owner: crashLife stops and waits
 	group.Go(func() { _ = journal.Follow(running, log, store, &outside{store, file, crash}) }) // owner: crashLife stops and waits
 	defer func() { stop(); group.Wait() }()

@@ -88,9 +88,8 @@ func TestIdleVolume(t *testing.T) {
 		group.Go(func() {                      // owner: this test stops and waits
 			_ = journal.Follow(ctx, discardLog(), store, d.Follower(store))
 		})
-		group.Go(func() { _ = b.Run(ctx) })     // owner: this test stops and waits
-		group.Go(func() { _ = store.Run(ctx) }) // owner: this test stops and waits
-		group.Go(func() {                       // owner: this test stops and waits
+		group.Go(func() { _ = b.Run(ctx) }) // owner: this test stops and waits
+		group.Go(func() {                   // owner: this test stops and waits
 			_ = journal.Follow(ctx, discardLog(), store, archive.New(store.Archive()))
 		})
 		synctest.Wait()

@@ -173,9 +173,8 @@ func newRoute(t *testing.T, o simulator.Options) *route {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	var group sync.WaitGroup
-	group.Go(func() { _ = r.sim.Run(ctx) })   // owner: route.stop ends and waits
-	group.Go(func() { _ = r.store.Run(ctx) }) // owner: route.stop ends and waits
-	group.Go(func() { _ = b.Run(ctx) })       // owner: route.stop ends and waits
+	group.Go(func() { _ = r.sim.Run(ctx) }) // owner: route.stop ends and waits
+	group.Go(func() { _ = b.Run(ctx) })     // owner: route.stop ends and waits
 	r.stop = sync.OnceFunc(func() {
 		cancel()
 		group.Wait()

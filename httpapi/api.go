@@ -51,6 +51,8 @@ type Options struct {
 	PublicURL string
 	// Archives are the records of prints.
 	Archives Archives
+	// Jobs are the scheduled jobs.
+	Jobs Jobs
 	// Pictures are those of plates; nil is none.
 	Pictures Pictures
 	// Journal is what the stream of events follows.

@@ -125,7 +125,7 @@ func newFixture(tb testing.TB, change ...func(*httpapi.Options)) *fixture {
 	}
 	f.opts = httpapi.Options{
 		Printers: f.fleet, Manager: f.manager, Journal: f.ledger, Archives: newShelf(), Keys: f.auth,
-		Pictures: pictures{"abc": []byte("\x89PNG picture")},
+		Pictures: pictures{"abc": []byte("\x89PNG picture")}, Jobs: newShift(),
 		Test: func(_ context.Context, c printer.Config) (printer.State, error) {
 			return printer.State{Serial: c.Serial, Online: true}, nil
 		},

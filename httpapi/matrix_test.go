@@ -26,7 +26,7 @@ func (f *fixture) matrixKey(n auth.NewKey) string {
 
 // knock calls an endpoint from an address of its own, and does not stay in a stream.
 func (f *fixture) knock(n int, e httpapi.Endpoint, key string) answer {
-	path := strings.NewReplacer("{id}", "1", "{ams}", "0", "{slot}", "0").Replace(e.Path)
+	path := strings.NewReplacer("{id}", "1", "{ams}", "0", "{slot}", "0", "{name}", "backup").Replace(e.Path)
 	path = strings.Replace(path, "api-keys/1", "api-keys/none", 1)
 	r := httptest.NewRequest(e.Method, path, nil)
 	ctx, cancel := context.WithCancel(r.Context())

@@ -26,8 +26,7 @@ const copySuffix = ".copying"
 func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 	temp := fmt.Sprintf("%s.%d%s", s.path, s.now().UnixNano(), copySuffix)
 	defer os.Remove(temp)
-	err := s.db.View(func(tx *bbolt.Tx) error { return tx.CopyFile(temp, 0o600) })
-	if err != nil {
+	if err := s.copyTo(ctx, temp); err != nil {
 		return fmt.Errorf("copying the database: %w", err)
 	}
 	f, err := os.Open(temp)
@@ -39,6 +38,19 @@ func (s *Store) Backup(ctx context.Context, w io.Writer) error {
 		return fmt.Errorf("writing the backup: %w", err)
 	}
 	return nil
+}
+
+// copyTo writes a copy of the file as it is now, unless ctx ends.
+func (s *Store) copyTo(ctx context.Context, path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = s.db.View(func(tx *bbolt.Tx) error {
+		_, err := tx.WriteTo(guarded{ctx, f})
+		return err
+	})
+	return errors.Join(err, f.Close())
 }
 
 // sweep removes the copies that a process left when it died during a backup.
@@ -67,6 +79,20 @@ func (r reader) Read(b []byte) (int, error) {
 		return 0, err
 	}
 	return r.r.Read(b)
+}
+
+// guarded ends with its context.
+type guarded struct {
+	ctx context.Context
+	w   io.Writer
+}
+
+// Write writes unless the context has ended.
+func (g guarded) Write(b []byte) (int, error) {
+	if err := g.ctx.Err(); err != nil {
+		return 0, err
+	}
+	return g.w.Write(b)
 }
 
 // Check examines every page of the open file.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"github.com/printwire/printwire/journal"
@@ -50,7 +49,7 @@ func TestStore_Retain(t *testing.T) {
 	}
 	check := func(what string, first, last uint64) {
 		t.Helper()
-		if err := s.Retain(ctx); err != nil {
+		if _, err := s.Retain(ctx); err != nil {
 			t.Fatal(err)
 		}
 		if f, l := span(t, s); f != first || l != last {
@@ -87,33 +86,17 @@ func TestStore_Retain(t *testing.T) {
 	}
 }
 
-func TestStore_RunRetains(t *testing.T) {
+func TestStore_RetainCountsWhatItDropped(t *testing.T) {
 	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 	s := mustOpen(t, storage.Options{Retention: storage.Retention{Entries: 3}, Now: func() time.Time { return now }})
-	if err := s.Append(t.Context(), entriesAt(now, 9)); err != nil {
-		t.Fatal(err)
-	}
-	synctest.Test(t, func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		ended := make(chan error)
-		go func() { ended <- s.Run(ctx) }() // owner: this test, which waits for ended
-		synctest.Wait()
-		if first, _ := span(t, s); first != 7 {
-			t.Errorf("the first is %d, want 7", first)
-		}
-		if err := s.Append(ctx, entriesAt(now, 2)); err != nil {
+	for _, c := range []struct{ add, want int }{{2, 0}, {2600, 2599}, {0, 0}} {
+		if err := s.Append(t.Context(), entriesAt(now, c.add)); err != nil {
 			t.Fatal(err)
 		}
-		<-time.After(11 * time.Minute)
-		synctest.Wait()
-		if first, _ := span(t, s); first != 9 {
-			t.Errorf("after the interval the first is %d, want 9", first)
+		if n, err := s.Retain(t.Context()); err != nil || n != c.want {
+			t.Errorf("of %d more, %d were dropped (%v), want %d", c.add, n, err, c.want)
 		}
-		cancel()
-		if err := <-ended; err != nil {
-			t.Errorf("Run: %v", err)
-		}
-	})
+	}
 }
 
 func TestStore_Advance(t *testing.T) {

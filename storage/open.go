@@ -28,8 +28,6 @@ type Options struct {
 	Now func() time.Time
 	// Retention is how much of the journal is kept; zero fields take the defaults.
 	Retention Retention
-	// Interval is how often Run applies the retention; 0 is 10 minutes.
-	Interval time.Duration
 	// LockTimeout is how long Open waits for another process; 0 is 2 s.
 	LockTimeout time.Duration
 	// Step, if set, is called before each step of a write; its error is the
@@ -54,7 +52,6 @@ type Store struct {
 	log  *slog.Logger
 	now  func() time.Time
 	keep Retention
-	tick time.Duration
 	step func(Step) error
 
 	db      *bbolt.DB
@@ -99,7 +96,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 
 func newStore(o Options) *Store {
 	s := &Store{
-		path: o.Path, log: o.Log, now: o.Now, keep: o.Retention.orDefault(), tick: o.Interval, step: o.Step,
+		path: o.Path, log: o.Log, now: o.Now, keep: o.Retention.orDefault(), step: o.Step,
 		grown: make(chan struct{}), followers: map[string]bool{},
 	}
 	if s.log == nil {
@@ -108,9 +105,6 @@ func newStore(o Options) *Store {
 	s.log = s.log.With("component", "storage")
 	if s.now == nil {
 		s.now = time.Now
-	}
-	if s.tick == 0 {
-		s.tick = 10 * time.Minute
 	}
 	if s.step == nil {
 		s.step = func(Step) error { return nil }
@@ -122,23 +116,6 @@ func newStore(o Options) *Store {
 func (s *Store) Close() error {
 	s.writer.close()
 	return s.db.Close()
-}
-
-// Run applies the retention to the journal until ctx ends. Writes need no
-// running Run: whoever comes first writes for all who wait.
-func (s *Store) Run(ctx context.Context) error {
-	t := time.NewTicker(s.tick)
-	defer t.Stop()
-	for {
-		if err := s.Retain(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn("journal retention failed, will try again", "error", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-t.C:
-		}
-	}
 }
 
 // prepare makes missing buckets, brings an older file to this program's format,

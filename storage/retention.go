@@ -35,8 +35,9 @@ func (r Retention) orDefault() Retention {
 // dropAtOnce bounds one transaction of the retention, so that no session waits long.
 const dropAtOnce = 1000
 
-// Retain drops what the retention does not keep. The newest entry always stays.
-func (s *Store) Retain(ctx context.Context) error {
+// Retain drops what the retention does not keep, and counts it. The newest
+// entry always stays.
+func (s *Store) Retain(ctx context.Context) (all int, err error) {
 	for {
 		dropped := 0
 		err := s.db.View(func(tx *bbolt.Tx) (err error) {
@@ -44,16 +45,16 @@ func (s *Store) Retain(ctx context.Context) error {
 			return err
 		})
 		if err != nil || dropped == 0 {
-			return err
+			return all, err
 		}
 		err = s.write(ctx, func(tx *bbolt.Tx) (err error) {
 			dropped, err = s.retain(tx, true)
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("dropping old events: %w", err)
+			return all, fmt.Errorf("dropping old events: %w", err)
 		}
-		s.log.Debug("old events dropped", "count", dropped)
+		all += dropped
 	}
 }
 

@@ -1,0 +1,118 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/httpapi"
+)
+
+// backupJob is the name of the job that makes backups.
+const backupJob = "backup"
+
+// jobRows is the table of scheduled jobs. What a part does for itself while it
+// works is none: an expired grant or a delivery cannot wait for a schedule.
+func (a *App) jobRows(at schedule, b *backups) []jobRow {
+	hourly := schedule{every: time.Hour}
+	return []jobRow{
+		{
+			name: backupJob, about: "Copies the database into a file of its own, and removes the oldest copies.",
+			when: at, what: b.write,
+		},
+		{
+			name: "journal_retention", about: "Drops events that are old or too many, once all who follow them have read them.",
+			when: hourly, what: func(ctx context.Context) (string, error) {
+				n, err := a.store.Retain(ctx)
+				return fmt.Sprintf("%d events dropped", n), err
+			},
+		},
+		{
+			name: "archive_retention", about: "Drops prints that are old or too many from the record, and the samples of older prints.",
+			when: hourly, what: func(ctx context.Context) (string, error) {
+				n, err := a.recorder.Retain(ctx)
+				return fmt.Sprintf("%d prints dropped", n), err
+			},
+		},
+	}
+}
+
+// openJobs makes the scheduler of the jobs.
+func (a *App) openJobs(context.Context) error {
+	at, err := daily(a.settings.Backup.At, a.location())
+	if err != nil {
+		return fmt.Errorf("backup.at: %w", err)
+	}
+	a.backups = a.backupsOf()
+	a.jobs, err = newScheduler(a.jobRows(at, a.backups), a.store.KV("jobs"), a.location(), a.log, a.now)
+	return err
+}
+
+// location is the time zone of everything that has none of its own.
+func (a *App) location() *time.Location {
+	if a.settings.TimeZone == "" {
+		return time.Local
+	}
+	zone, err := time.LoadLocation(a.settings.TimeZone)
+	if err != nil {
+		a.log.Error("the time zone is not known, so it is UTC", "time_zone", a.settings.TimeZone, "error", err)
+		return time.UTC
+	}
+	return zone
+}
+
+// apiJobs are the jobs as the API has them.
+type apiJobs struct{ *scheduler }
+
+// Jobs lists them.
+func (j apiJobs) Jobs() []httpapi.Job { return j.list() }
+
+// RunJob starts one.
+func (j apiJobs) RunJob(name string) (httpapi.Job, error) {
+	if _, err := j.start(name); err != nil {
+		return httpapi.Job{}, err
+	}
+	return j.job(name)
+}
+
+// Job is a scheduled job on the command line.
+type Job = httpapi.Job
+
+// NewBackup is a backup that was just made.
+type NewBackup struct {
+	File string `json:"file"`
+}
+
+func (a *App) listJobs(*http.Request) (any, error) { return a.jobs.list(), nil }
+
+// runJob runs a job to its end; it goes on when nobody waits any more.
+func (a *App) runJob(r *http.Request) (any, error) {
+	return a.runToEnd(r.Context(), r.PathValue("name"))
+}
+
+// makeBackup runs the job of the backups to its end.
+func (a *App) makeBackup(r *http.Request) (any, error) {
+	j, err := a.runToEnd(r.Context(), backupJob)
+	if err != nil {
+		return nil, err
+	}
+	if !j.Last.OK {
+		return nil, fault.New(fault.Conflict, "%s", j.Last.Message)
+	}
+	return NewBackup{File: *a.backups.newest.Load()}, nil
+}
+
+func (a *App) runToEnd(ctx context.Context, name string) (Job, error) {
+	ended, err := a.jobs.start(name)
+	if err != nil {
+		return Job{}, err
+	}
+	select {
+	case <-ended:
+		return a.jobs.job(name)
+	case <-ctx.Done():
+		return Job{}, ctx.Err()
+	}
+}
