@@ -1,0 +1,151 @@
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/printwire/printwire/app"
+	"github.com/printwire/printwire/printer/simulator"
+	"github.com/printwire/printwire/settings"
+)
+
+// automated is a bridge beside a real Home Assistant with automations of all kinds.
+type automated struct {
+	t      *testing.T
+	h      *homeAssistant
+	in     *inside
+	x1, a1 *simulator.Printer
+	phone  *phone
+	// The registry's ids of the printers and the phone.
+	device, otherDevice, phoneDevice string
+}
+
+// TestHomeAssistant_Automations runs automations of Home Assistant on what
+// the bridge tells. The steps build on each other, so the first that fails is
+// the last.
+func TestHomeAssistant_Automations(t *testing.T) {
+	ends(t)
+	s := newAutomated(t)
+	for _, step := range []struct {
+		name string
+		run  func()
+	}{
+		{"the blueprints can be imported", s.blueprints},
+		{"automations are made of them", s.made},
+		{"a print is told at its milestones and its end", s.printed},
+		{"a fault is told, and the phone pauses and stops", s.faulted},
+		{"a print fails", s.failed},
+		{"filament runs out, and the phone resumes", s.ranOut},
+	} {
+		began := time.Now()
+		t.Logf("step: %s", step.name)
+		step.run()
+		s.quiet()
+		if t.Failed() {
+			t.FailNow()
+		}
+		t.Logf("      %s", time.Since(began).Round(100*time.Millisecond))
+	}
+}
+
+func newAutomated(t *testing.T) *automated {
+	t.Helper()
+	s := &automated{t: t, x1: simulated(t, "X1C", "00M00A000000011"), a1: simulated(t, "A1", "03900A000000012")}
+	yaml := filepath.Join(t.TempDir(), "base.yaml")
+	if err := os.WriteFile(yaml, []byte("mobile_app:\nautomation: []\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.h = startHomeAssistant(t, "--yaml", yaml)
+	o := app.Options{Settings: settings.Default(), Log: slog.New(slog.DiscardHandler)}
+	o.Settings.HTTP.Listen, o.Settings.MQTT.Listen, o.Settings.MQTT.Mode = "127.0.0.1:0", "127.0.0.1:0", "embedded"
+	o.Settings.Printers = []settings.Printer{reached("Garage", s.x1), reached("Workshop", s.a1)}
+	s.in = runApp(t, o, nil)
+	s.h.join(s.in.access)
+	s.phone = newPhone(t, s.h, "Anna's phone")
+	s.h.settled("printwire_")
+	s.device, s.otherDevice = s.h.device("printwire_"+s.x1.Serial()), s.h.device("printwire_"+s.a1.Serial())
+	s.phoneDevice = s.phone.device()
+	// What a person has renamed must still be found.
+	s.ws("config/device_registry/update", map[string]any{"device_id": s.device, "name_by_user": "Oma's printer"})
+	s.ws("config/entity_registry/update", map[string]any{"entity_id": "event.garage_events", "new_entity_id": "event.what_happens"})
+	s.ws("config/entity_registry/update", map[string]any{"entity_id": "image.garage_cover", "new_entity_id": "image.what_is_printed"})
+	s.h.must("ha.py", "log", "--mark")
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("Home Assistant's automations and printers:\n%s", s.h.must("ha.py", "states", "automation."))
+			t.Logf("%+v", s.h.state("event.what_happens"))
+			out, _ := s.h.call("ha.py", "log", "--since-mark", "--all", "--traces")
+			t.Logf("its log:\n%s", out)
+		}
+	})
+	return s
+}
+
+// simulated is a printer in this process that is idle.
+func simulated(t *testing.T, model, serial string) *simulator.Printer {
+	t.Helper()
+	p, err := simulator.New(simulator.Options{Model: model, Serial: serial, Speed: 20, Seed: 1, ListenFiles: "127.0.0.1:0"})
+	if err == nil {
+		err = p.Listen()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- p.Run(ctx) }() // owner: the clean-up waits on done
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("the simulated printer ended with %v", err)
+		}
+	})
+	return p
+}
+
+// reached is how a simulated printer and its files are reached.
+func reached(name string, p *simulator.Printer) settings.Printer {
+	s := at(p.Model(), p.Serial(), p.Addr(), p.AccessCode())
+	s.Name, s.FilesPort = name, p.FilesAddr().(*net.TCPAddr).Port
+	return s
+}
+
+// ws calls a command of Home Assistant's websocket.
+func (s *automated) ws(command string, arguments map[string]any) string {
+	s.t.Helper()
+	if arguments == nil {
+		arguments = map[string]any{}
+	}
+	text, err := json.Marshal(arguments)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.h.must("ha.py", "ws", command, string(text))
+}
+
+// made loads all automations, and wants each to be on.
+func (s *automated) made() {
+	path := filepath.Join(s.h.kept, "config", "packages", "user_base.yaml")
+	if err := os.WriteFile(path, []byte("mobile_app:\nautomation: "+s.automations()+"\n"), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+	s.h.must("ha.py", "call", "automation", "reload", "{}")
+	for _, name := range []string{"print_finished", "milestones", "failure", "filament_runout"} {
+		s.h.becomes("automation."+name, "on", 10*time.Second)
+		s.h.becomes("automation."+name+"_plain", "on", 10*time.Second)
+	}
+}
+
+// quiet wants Home Assistant to have nothing to complain about.
+func (s *automated) quiet() {
+	s.t.Helper()
+	if out, err := s.h.call("ha.py", "log", "--since-mark", "--all", "--traces", "--fail"); err != nil {
+		s.t.Errorf("Home Assistant logged:\n%s", out)
+	}
+}
