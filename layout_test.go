@@ -55,7 +55,7 @@ func law() map[string][]string {
 
 // inTests may be imported by every _test.go file, beside the package's own row.
 func inTests() []string {
-	return []string{"filecache", "httpapi/apitest", "printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "sliced/slicedtest", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
+	return []string{"filecache", "storage", "httpapi/apitest", "printer/printertest", "printer/simulator", "printer/simulator/ftpserver", "sliced/slicedtest", "mqtt/mqtttest", "mqtt", "mqtt/broker", "mqtt/client"}
 }
 
 // testHelpers are packages that only _test.go files may import.

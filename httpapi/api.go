@@ -15,6 +15,7 @@ import (
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
 	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/secret"
 )
 
 // base is the path of all versioned routes.
@@ -53,6 +54,10 @@ type Options struct {
 	Archives Archives
 	// Jobs are the scheduled jobs.
 	Jobs Jobs
+	// Webhooks are the endpoints that events are sent to; nil is none.
+	Webhooks Webhooks
+	// Hide keeps secrets that people send out of the log; nil keeps none.
+	Hide func(...secret.Text)
 	// Pictures are those of plates; nil is none.
 	Pictures Pictures
 	// Journal is what the stream of events follows.

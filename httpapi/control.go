@@ -59,7 +59,7 @@ func (a *api) command(ctx context.Context, call ControlCall, cmd printer.Command
 		}
 		return &controlAnswer{Body: done}, nil
 	}
-	done, again, err := a.replays.once(who.KeyID, call.Key, fingerprint(s.Config.ID, cmd), func() (Control, error) {
+	done, again, err := once(&a.replays, who.KeyID, call.Key, fingerprint(s.Config.ID, cmd), func() (Control, error) {
 		return a.perform(ctx, s, cmd, message, field)
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -110,21 +111,50 @@ func (a *api) problemOf(err error) problem {
 		fault.Offline:     {status: 409, word: "offline", code: "PRINTER_OFFLINE"},
 		fault.Unsupported: {status: 409, word: "unsupported", code: "UNSUPPORTED"},
 	}
-	p, ok := table[fault.KindOf(err)]
+	kind := fault.KindOf(err)
+	p, ok := table[kind]
 	if !ok {
 		return problem{status: http.StatusInternalServerError, detail: "Something went wrong inside; the log says more under the request's id.", cause: err}
 	}
-	var e *fault.Error
-	if errors.As(err, &e) {
-		p.detail = e.Message
+	list := slices.DeleteFunc(each(err), func(e *fault.Error) bool { return e.Kind != kind })
+	details := make([]string, len(list))
+	for i, e := range list {
+		details[i] = e.Message
 		if e.Hint != "" {
-			p.detail += " (" + e.Hint + ")"
+			details[i] += " (" + e.Hint + ")"
 		}
-		if e.Field != "" {
-			p.fields = []FailureField{{Pointer: "/" + strings.ReplaceAll(e.Field, ".", "/"), Detail: e.Message}}
+		if e.Field == "" {
+			continue
+		}
+		p.fields = append(p.fields, FailureField{Pointer: fieldPointer(e.Field), Detail: e.Message})
+		if len(list) > 1 {
+			details[i] = e.Field + ": " + details[i]
 		}
 	}
+	p.detail = strings.Join(details, "; ")
 	return p
+}
+
+// each are the faults that an error is made of: one, or those of a list.
+func each(err error) []*fault.Error {
+	switch e := err.(type) { //nolint:errorlint // This walks the chain itself.
+	case *fault.Error:
+		return []*fault.Error{e}
+	case interface{ Unwrap() error }:
+		return each(e.Unwrap())
+	case interface{ Unwrap() []error }:
+		var list []*fault.Error
+		for _, inner := range e.Unwrap() {
+			list = append(list, each(inner)...)
+		}
+		return list
+	}
+	return nil
+}
+
+// fieldPointer is a JSON pointer from the path of a field, "a.0.b".
+func fieldPointer(path string) string {
+	return "/" + strings.NewReplacer("~", "~0", "/", "~1", ".", "/").Replace(path)
 }
 
 // failure completes a problem.

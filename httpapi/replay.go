@@ -51,50 +51,53 @@ type performance struct {
 	Version     int       `json:"v"`
 	Fingerprint string    `json:"fingerprint"`
 	At          time.Time `json:"at"`
-	// Control is the answer; without it, Status, Word, Code and Detail are those
-	// of a failure, and without any the end is not known.
-	Control *Control `json:"control,omitempty"`
-	Status  int      `json:"status,omitempty"`
-	Word    string   `json:"word,omitempty"`
-	Code    string   `json:"code,omitempty"`
-	Detail  string   `json:"detail,omitempty"`
+	// Result is what came of it; without it, Status, Word, Code and Detail are
+	// those of a failure, and without any the end is not known.
+	Result json.RawMessage `json:"control,omitempty"`
+	Status int             `json:"status,omitempty"`
+	Word   string          `json:"word,omitempty"`
+	Code   string          `json:"code,omitempty"`
+	Detail string          `json:"detail,omitempty"`
 }
 
-// once performs a command, or tells how the same one ended before.
-func (r *replays) once(caller, key, fingerprint string, perform func() (Control, error)) (c Control, again bool, err error) {
+// once performs a command, or tells how the same one ended before. What it
+// gives is kept as JSON, so it holds no secret.
+func once[T any](r *replays, caller, key, fingerprint string, perform func() (T, error)) (result T, again bool, err error) {
+	var none T
 	sum := sha256.Sum256([]byte(caller + "\x00" + key))
 	at := replayRoot + hex.EncodeToString(sum[:])
 	if !r.begin(at) {
-		return Control{}, false, problem{status: http.StatusConflict, detail: "A command with this Idempotency-Key is on its way.", retryAfter: 1}
+		return none, false, problem{status: http.StatusConflict, detail: "A command with this Idempotency-Key is on its way.", retryAfter: 1}
 	}
 	defer r.end(at)
 	before, err := r.load(at)
 	switch {
 	case err == nil && r.now().Sub(before.At) < replayTime:
-		c, err = before.replay(fingerprint)
-		return c, true, err
+		err = before.replay(fingerprint, &result)
+		return result, true, err
 	case err != nil && !fault.Is(err, fault.NotFound):
-		return Control{}, false, err
+		return none, false, err
 	}
 	p := performance{Version: 1, Fingerprint: fingerprint, At: r.now().UTC()}
 	if err := r.keep(at, p); err != nil {
-		return Control{}, false, err
+		return none, false, err
 	}
-	c, err = perform()
-	if !p.outcome(c, err) {
-		return c, false, errors.Join(err, r.store.Put(map[string][]byte{at: nil}))
+	result, err = perform()
+	if !p.outcome(result, err) {
+		return result, false, errors.Join(err, r.store.Put(map[string][]byte{at: nil}))
 	}
 	if kept := r.keep(at, p); kept != nil {
 		r.log.Error("the answer to a command could not be kept; a repeated call will be told so", "error", kept)
 	}
-	return c, false, err
+	return result, false, err
 }
 
 // outcome notes how a command ended. It is false when the printer was not
 // asked to do anything, so that a repeated call may try again.
-func (p *performance) outcome(c Control, err error) bool {
+func (p *performance) outcome(result any, err error) bool {
 	if err == nil {
-		p.Control = &c
+		// Results are made of text, numbers and times: encoding them cannot fail.
+		p.Result, _ = json.Marshal(result)
 		return true
 	}
 	var known problem
@@ -106,17 +109,17 @@ func (p *performance) outcome(c Control, err error) bool {
 }
 
 // replay is the answer once more.
-func (p performance) replay(fingerprint string) (Control, error) {
+func (p performance) replay(fingerprint string, result any) error {
 	switch {
 	case p.Fingerprint != fingerprint:
-		return Control{}, problem{status: http.StatusUnprocessableEntity, detail: "This Idempotency-Key was used for another command.",
+		return problem{status: http.StatusUnprocessableEntity, detail: "This Idempotency-Key was used for another command.",
 			fields: []FailureField{{Pointer: "Idempotency-Key", Detail: "belongs to another command"}}}
-	case p.Control != nil:
-		return *p.Control, nil
+	case p.Result != nil:
+		return json.Unmarshal(p.Result, result)
 	case p.Status != 0:
-		return Control{}, problem{status: p.Status, word: p.Word, code: p.Code, detail: p.Detail}
+		return problem{status: p.Status, word: p.Word, code: p.Code, detail: p.Detail}
 	}
-	return Control{}, problem{status: http.StatusConflict, detail: "A command with this Idempotency-Key was begun, and nobody knows how it ended."}
+	return problem{status: http.StatusConflict, detail: "A command with this Idempotency-Key was begun, and nobody knows how it ended."}
 }
 
 func (r *replays) begin(at string) bool {

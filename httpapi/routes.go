@@ -51,5 +51,5 @@ type row struct {
 
 // routes is the table of all endpoints, in the order in which they are documented.
 func routes() []row {
-	return slices.Concat(systemRoutes(), printerRoutes(), controlRoutes(), archiveRoutes(), jobRoutes(), keyRoutes(), oauthRoutes(), cloudRoutes(), octoPrintRoutes(), laterRoutes())
+	return slices.Concat(systemRoutes(), printerRoutes(), controlRoutes(), archiveRoutes(), webhookRoutes(), jobRoutes(), keyRoutes(), oauthRoutes(), cloudRoutes(), octoPrintRoutes(), laterRoutes())
 }
