@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -28,18 +27,8 @@ type floorPlan struct {
 // nothing, keeps nothing and checks nothing, so no bridge can be faster. It
 // runs only as a child of the benchmarks.
 func TestBenchFloorChild(t *testing.T) {
-	file := os.Getenv(floorEnv)
-	if file == "" {
-		t.Skip("runs only as a child of BenchmarkRelay")
-	}
 	var plan floorPlan
-	text, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(text, &plan)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	planned(t, floorEnv, &plan)
 	ctx, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer cancel()
 	listener, err := net.Listen("tcp", plan.Listen)

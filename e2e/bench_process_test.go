@@ -1,6 +1,7 @@
 package e2e_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"os"
@@ -59,6 +60,49 @@ func launch(tb testing.TB, path string, env []string, args ...string) *measured 
 	return m
 }
 
+// launchPlanned starts a test of this very executable as a process to be
+// measured; env names the file with its plan.
+func launchPlanned(tb testing.TB, env, test string, plan any) *measured {
+	tb.Helper()
+	text, err := json.Marshal(plan)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	file := filepath.Join(tb.TempDir(), "plan.json")
+	if err := os.WriteFile(file, text, 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return launch(tb, self, []string{env + "=" + file}, "-test.run", "^"+test+"$", "-test.timeout", "0")
+}
+
+// planned reads the plan in such a process; anywhere else it skips the test.
+func planned(t *testing.T, env string, plan any) {
+	t.Helper()
+	file := os.Getenv(env)
+	if file == "" {
+		t.Skip("runs only as a child of a benchmark")
+	}
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, plan)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quantile of a rising list, in microseconds.
+func quantile(list []time.Duration, q float64) float64 {
+	if len(list) == 0 {
+		return 0
+	}
+	return float64(list[min(int(q*float64(len(list))), len(list)-1)].Nanoseconds()) / 1e3
+}
+
 // stop ends the process and waits for it. It may be called twice.
 func (m *measured) stop() {
 	if m.cmd == nil {
@@ -97,21 +141,25 @@ func processor(tb testing.TB, pid int) time.Duration {
 }
 
 // resident is how much memory a process has, in MB.
-func resident(tb testing.TB, pid int) float64 {
+func resident(tb testing.TB, pid int) float64 { return memoryOf(tb, pid, "VmRSS:") }
+
+// memoryOf is a line of a process's status, in MB: "RssAnon:" is its own memory
+// without the pages of files.
+func memoryOf(tb testing.TB, pid int, name string) float64 {
 	tb.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		tb.Fatalf("memory: %v", err)
 	}
 	for line := range strings.Lines(string(text)) {
-		if rest, ok := strings.CutPrefix(line, "VmRSS:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kilobytes, err := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			if err == nil {
 				return kilobytes * 1024 / 1e6
 			}
 		}
 	}
-	tb.Fatalf("no VmRSS in the status of process %d", pid)
+	tb.Fatalf("no %s in the status of process %d", name, pid)
 	return 0
 }
 

@@ -8,9 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -141,19 +139,7 @@ func (s *rest) status(id int) []byte {
 func fireBare(b *testing.B, document []byte, span time.Duration) volley {
 	b.Helper()
 	plan := barePlan{Listen: unused(b), Document: document}
-	text, err := json.Marshal(plan)
-	if err != nil {
-		b.Fatal(err)
-	}
-	self, err := os.Executable()
-	if err != nil {
-		b.Fatal(err)
-	}
-	file := filepath.Join(b.TempDir(), "plan.json")
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		b.Fatal(err)
-	}
-	m := launch(b, self, []string{bareEnv + "=" + file}, "-test.run", "^TestBenchBareChild$", "-test.timeout", "0")
+	m := launchPlanned(b, bareEnv, "TestBenchBareChild", plan)
 	defer m.stop()
 	_ = dial(b, plan.Listen).Close()
 	return fire(b, plan.Listen, "/api/v1/printers/1/status", "", 64, span)
@@ -162,18 +148,8 @@ func fireBare(b *testing.B, document []byte, span time.Duration) volley {
 // TestBenchBareChild is the bare gin route, a process of its own that runs only
 // as a child of the benchmark.
 func TestBenchBareChild(t *testing.T) {
-	file := os.Getenv(bareEnv)
-	if file == "" {
-		t.Skip("runs only as a child of BenchmarkREST")
-	}
 	var plan barePlan
-	text, err := os.ReadFile(file)
-	if err == nil {
-		err = json.Unmarshal(text, &plan)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	planned(t, bareEnv, &plan)
 	gin.SetMode(gin.ReleaseMode)
 	engine := gin.New()
 	engine.GET("/api/v1/printers/:id/status", func(c *gin.Context) { c.Data(http.StatusOK, "application/json", plan.Document) })
@@ -198,10 +174,7 @@ func (v *volley) perSecond() float64 { return float64(len(v.latency)) / v.span.S
 
 // at is a quantile in microseconds.
 func (v *volley) at(q float64) float64 {
-	if len(v.latency) == 0 {
-		return 0
-	}
-	return float64(v.latency[min(int(q*float64(len(v.latency))), len(v.latency)-1)].Nanoseconds()) / 1e3
+	return quantile(v.latency, q)
 }
 
 func (v *volley) String() string {
