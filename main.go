@@ -31,7 +31,7 @@ func main() {
 	// The first signal ends ctx; giving the signals back lets a second one end the process at once.
 	context.AfterFunc(ctx, stop) // owner: the process
 	os.Exit(cli.Main(ctx, cli.Env{
-		Args: os.Args[1:], Stdout: os.Stdout, Stderr: os.Stderr,
+		Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
 		Environ: os.Environ(), Version: strings.TrimSpace(version),
 	}))
 }

@@ -15,6 +15,7 @@ type PrinterEdit struct {
 	Name        *string `json:"name,omitempty"`
 	Host        *string `json:"host,omitempty"`
 	Port        *int    `json:"port,omitempty"`
+	FilesPort   *int    `json:"files_port,omitempty"`
 	AccessCode  *string `json:"access_code,omitempty"`
 	Certificate *string `json:"certificate,omitempty"`
 	Roots       *string `json:"roots,omitempty"`
@@ -26,6 +27,7 @@ func (e PrinterEdit) onto(c printer.Config) (printer.Config, error) {
 	set(&c.Name, e.Name)
 	set(&c.Host, e.Host)
 	set(&c.Port, e.Port)
+	set(&c.FilesPort, e.FilesPort)
 	set(&c.Certificate, e.Certificate)
 	set(&c.Roots, e.Roots)
 	set(&c.Area, e.Area)

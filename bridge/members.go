@@ -157,8 +157,8 @@ func (b *Bridge) editable(id int) (*session, error) {
 		return nil, err
 	}
 	if s.config().Managed {
-		return nil, fault.New(fault.Conflict, "printer %d is managed in the settings file", id).
-			WithHint("change it there")
+		return nil, fault.New(fault.Conflict, "printer %d comes from the settings", id).
+			WithHint("change it there; a printer of the demo belongs to the demo")
 	}
 	return s, nil
 }

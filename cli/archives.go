@@ -93,14 +93,15 @@ type archivesShowCmd struct {
 
 // Run shows a print.
 func (c archivesShowCmd) Run(ctx context.Context, env Env) error {
-	var r app.ArchiveRow
-	if err := c.call(ctx, env, http.MethodGet, archivePath(c.ID), nil, &r); err != nil {
-		return err
-	}
-	return c.show(env, r, func(w io.Writer) error { return card(w, describeArchive(r)) })
+	return show(ctx, env, c.dataFlag, archivePath(c.ID), describeArchive)
 }
 
 func archivePath(id int) string { return "/archives/" + strconv.Itoa(id) }
+
+// printIs tells what is done with a print.
+func printIs(what string) func(app.ArchiveRow) string {
+	return func(r app.ArchiveRow) string { return fmt.Sprintf("Print %d (%s) %s.", r.ID, printable(r.Name), what) }
+}
 
 func describeArchive(r app.ArchiveRow) []field {
 	return []field{
@@ -147,14 +148,7 @@ func (c archivesEditCmd) Run(ctx context.Context, env Env) error {
 	if edit == (app.ArchiveEdit{}) {
 		return fault.New(fault.Invalid, "nothing is to be changed").WithHint("name it by a flag, such as --notes; see \"printwire archives edit --help\"")
 	}
-	var r app.ArchiveRow
-	if err := c.call(ctx, env, http.MethodPatch, archivePath(c.ID), edit, &r); err != nil {
-		return err
-	}
-	return c.show(env, r, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Print %d (%s) changed.\n", r.ID, printable(r.Name))
-		return err
-	})
+	return tell(ctx, env, c.dataFlag, http.MethodPatch, archivePath(c.ID), edit, printIs("changed"))
 }
 
 type archivesDeleteCmd struct {
@@ -169,14 +163,7 @@ func (c archivesDeleteCmd) Run(ctx context.Context, env Env) error {
 	if c.Purge {
 		path += "?purge"
 	}
-	var r app.ArchiveRow
-	if err := c.call(ctx, env, http.MethodDelete, path, nil, &r); err != nil {
-		return err
-	}
-	return c.show(env, r, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Print %d (%s) deleted.\n", r.ID, printable(r.Name))
-		return err
-	})
+	return tell(ctx, env, c.dataFlag, http.MethodDelete, path, nil, printIs("deleted"))
 }
 
 type archivesExportCmd struct {

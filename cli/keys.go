@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -39,25 +38,23 @@ type keysCreateCmd struct {
 
 // Run makes a key.
 func (c keysCreateCmd) Run(ctx context.Context, env Env) error {
-	var made app.NewKey
 	now := time.Now()
 	ask := app.KeyRequest{
 		Name: c.Name, Owner: c.Owner, Scopes: terms(c.Scope), Printers: c.Printer, Addresses: c.Cidr, Test: c.Test,
 		Plan: auth.Plan{Name: c.Plan}, Expires: c.Expires.ahead(now), NotBefore: c.NotBefore.ahead(now),
 	}
-	err := c.call(ctx, env, http.MethodPost, "/keys", ask, &made)
+	return seePresets(tell(ctx, env, c.dataFlag, http.MethodPost, "/keys", ask, func(made app.NewKey) string {
+		return fmt.Sprintf("Key %s (%s) with the scopes %s.\nIt is shown only now:\n%s", made.ID, printable(made.Name), strings.Join(made.Scopes, " "), made.Key)
+	}))
+}
+
+// seePresets names the presets where a scope is none.
+func seePresets(err error) error {
 	var wrong *fault.Error
 	if errors.As(err, &wrong) && wrong.Field == "scopes" && wrong.Hint == "" {
 		return wrong.WithHint("the presets are %s", strings.Join(presets(), ", "))
 	}
-	if err != nil {
-		return err
-	}
-	return c.show(env, made, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Key %s (%s) with the scopes %s.\nIt is shown only now:\n%s\n",
-			made.ID, made.Name, strings.Join(made.Scopes, " "), made.Key)
-		return err
-	})
+	return err
 }
 
 type keysListCmd struct{ dataFlag }
@@ -84,24 +81,20 @@ type keysRotateCmd struct {
 
 // Run gives a key a new secret.
 func (c keysRotateCmd) Run(ctx context.Context, env Env) error {
-	var made app.NewKey
 	grace := int(c.Overlap.d / time.Second)
-	err := c.call(ctx, env, http.MethodPost, "/keys/"+url.PathEscape(c.ID)+"/rotate", app.RotateRequest{GraceSeconds: &grace}, &made)
-	var wrong *fault.Error
-	if errors.As(err, &wrong) && wrong.Field == "grace_seconds" {
-		return fault.New(fault.Invalid, "expected at most 30d").At("--overlap")
-	}
-	if err != nil {
-		return seeKeys(err)
-	}
-	return c.show(env, made, func(w io.Writer) error {
+	path := "/keys/" + url.PathEscape(c.ID) + "/rotate"
+	err := tell(ctx, env, c.dataFlag, http.MethodPost, path, app.RotateRequest{GraceSeconds: &grace}, func(made app.NewKey) string {
 		until := "no longer answers"
 		if grace > 0 {
 			until = "answers until " + made.Grace.UTC().Format(time.RFC3339)
 		}
-		_, err := fmt.Fprintf(w, "Key %s (%s) has a new secret; the old one %s.\nIt is shown only now:\n%s\n", made.ID, made.Name, until, made.Key)
-		return err
+		return fmt.Sprintf("Key %s (%s) has a new secret; the old one %s.\nIt is shown only now:\n%s", made.ID, printable(made.Name), until, made.Key)
 	})
+	var wrong *fault.Error
+	if errors.As(err, &wrong) && wrong.Field == "grace_seconds" {
+		return fault.New(fault.Invalid, "expected at most 30d").At("--overlap")
+	}
+	return seeKeys(err)
 }
 
 // seeKeys says where the ids of keys are shown, where there is none as given.
@@ -128,15 +121,9 @@ func (c keysRevokeCmd) Run(ctx context.Context, env Env) error {
 	if slices.ContainsFunc(keys, func(k app.KeyRow) bool { return k.ID == c.ID && k.State == "revoked" }) {
 		what = "was revoked already"
 	}
-	var key app.KeyRow
-	err := c.call(ctx, env, http.MethodDelete, "/keys/"+url.PathEscape(c.ID), nil, &key)
-	if err != nil {
-		return seeKeys(err)
-	}
-	return c.show(env, key, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Key %s (%s) %s.\n", key.ID, key.Name, what)
-		return err
-	})
+	return seeKeys(tell(ctx, env, c.dataFlag, http.MethodDelete, "/keys/"+url.PathEscape(c.ID), nil, func(key app.KeyRow) string {
+		return fmt.Sprintf("Key %s (%s) %s.", key.ID, printable(key.Name), what)
+	}))
 }
 
 // word is what a preset is called on the command line: the term that it is

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -22,25 +21,21 @@ type oauthCreateCmd struct {
 	dataFlag
 	Name         string   `required:"" help:"What people are asked to let in."`
 	Redirect     []string `required:"" help:"Where answers may go to, exactly. Repeatable." placeholder:"URI"`
-	Scope        []string `help:"The most that it can be granted; read when left out. Repeatable." placeholder:"SCOPE" words:"scopes"`
+	Scope        []string `help:"The most that it can be granted: a preset, read (the default), control, tariff or full_access; or a scope such as printers:read. Repeatable." placeholder:"SCOPE" words:"scopes"`
 	Confidential bool     `help:"It runs where it can keep a secret, and gets one."`
 	WithoutPKCE  bool     `name:"without-pkce" help:"Let a confidential client leave PKCE out, for old ones."`
 }
 
 // Run registers a client.
 func (c oauthCreateCmd) Run(ctx context.Context, env Env) error {
-	var made app.ClientRow
-	ask := app.ClientRequest{Name: c.Name, Redirects: c.Redirect, Scopes: c.Scope, Confidential: c.Confidential, WithoutPKCE: c.WithoutPKCE}
-	if err := c.call(ctx, env, http.MethodPost, "/clients", ask, &made); err != nil {
-		return err
-	}
-	return c.show(env, made, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Client %s (%s) with the scopes %s.\n", made.ID, made.Name, strings.Join(made.Scopes, " "))
-		if err == nil && made.Secret != "" {
-			_, err = fmt.Fprintf(w, "Its secret is shown only now:\n%s\n", made.Secret)
+	ask := app.ClientRequest{Name: c.Name, Redirects: c.Redirect, Scopes: terms(c.Scope), Confidential: c.Confidential, WithoutPKCE: c.WithoutPKCE}
+	return seePresets(tell(ctx, env, c.dataFlag, http.MethodPost, "/clients", ask, func(made app.ClientRow) string {
+		text := fmt.Sprintf("Client %s (%s) with the scopes %s.", made.ID, printable(made.Name), strings.Join(made.Scopes, " "))
+		if made.Secret != "" {
+			text += "\nIts secret is shown only now:\n" + made.Secret
 		}
-		return err
-	})
+		return text
+	}))
 }
 
 type oauthListCmd struct{ dataFlag }
@@ -62,13 +57,8 @@ type oauthDeleteCmd struct {
 
 // Run deletes a client.
 func (c oauthDeleteCmd) Run(ctx context.Context, env Env) error {
-	var row app.ClientRow
-	if err := c.call(ctx, env, http.MethodDelete, "/clients/"+url.PathEscape(c.ID), nil, &row); err != nil {
-		return err
-	}
-	return c.show(env, row, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Client %s deleted.\n", row.ID)
-		return err
+	return tell(ctx, env, c.dataFlag, http.MethodDelete, "/clients/"+url.PathEscape(c.ID), nil, func(row app.ClientRow) string {
+		return fmt.Sprintf("Client %s deleted.", row.ID)
 	})
 }
 
@@ -77,12 +67,7 @@ type adminCmd struct{ dataFlag }
 
 // Run asks for a new password and prints it.
 func (c adminCmd) Run(ctx context.Context, env Env) error {
-	var user app.UserRow
-	if err := c.call(ctx, env, http.MethodPost, "/admin", nil, &user); err != nil {
-		return err
-	}
-	return c.show(env, user, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "The administrator %s, who may let programs in, has a new password. It is shown only now:\n%s\n", user.Name, user.Password)
-		return err
+	return tell(ctx, env, c.dataFlag, http.MethodPost, "/admin", nil, func(user app.UserRow) string {
+		return fmt.Sprintf("The administrator %s, who may let programs in, has a new password. It is shown only now:\n%s", user.Name, user.Password)
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"os"
@@ -49,6 +48,7 @@ type printerFlags struct {
 	Name        string `help:"Name to show; the serial when left out."`
 	Family      string `default:"bambu" help:"Family of the printer."`
 	Port        int    `help:"Port, when it is not the family's own."`
+	FilesPort   int    `help:"Port of its file server, when it is not the family's own."`
 	Certificate string `help:"How its certificate is checked: pin, verify or insecure." placeholder:"HOW" words:"pin,verify,insecure"`
 	Roots       string `help:"File with the maker's root certificates (PEM), for verify." type:"existingfile" placeholder:"FILE"`
 	Area        string `help:"Where it stands, suggested to Home Assistant."`
@@ -56,7 +56,7 @@ type printerFlags struct {
 
 func (f printerFlags) request() (app.PrinterRequest, error) {
 	r := app.PrinterRequest{
-		Name: f.Name, Family: f.Family, Host: f.Host, Port: f.Port, Serial: f.Serial,
+		Name: f.Name, Family: f.Family, Host: f.Host, Port: f.Port, FilesPort: f.FilesPort, Serial: f.Serial,
 		AccessCode: f.AccessCode, Certificate: f.Certificate, Area: f.Area,
 	}
 	var err error
@@ -91,14 +91,7 @@ func (c printersAddCmd) Run(ctx context.Context, env Env) error {
 	if err != nil {
 		return err
 	}
-	var row app.PrinterRow
-	if err := c.call(ctx, env, http.MethodPost, "/printers", ask, &row); err != nil {
-		return withFlag(err)
-	}
-	return c.show(env, row, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Printer %d (%s) added.\n", row.ID, row.Name)
-		return err
-	})
+	return withFlag(tell(ctx, env, c.dataFlag, http.MethodPost, "/printers", ask, printerIs("added")))
 }
 
 type printersTestCmd struct{ printerFlags }
@@ -109,17 +102,13 @@ func (c printersTestCmd) Run(ctx context.Context, env Env) error {
 	if err != nil {
 		return err
 	}
-	var found app.PrinterRow
-	if err := c.call(ctx, env, http.MethodPost, "/printers/test", ask, &found); err != nil {
-		return withFlag(err)
-	}
-	return c.show(env, found, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Connected: %s, firmware %s, %s.\n", found.Model, found.Firmware, found.Activity)
-		if err == nil && found.Problem != "" {
-			_, err = fmt.Fprintln(w, found.Problem)
+	return withFlag(tell(ctx, env, c.dataFlag, http.MethodPost, "/printers/test", ask, func(found app.PrinterRow) string {
+		text := fmt.Sprintf("Connected: %s, firmware %s, %s.", found.Model, found.Firmware, found.Activity)
+		if found.Problem != "" {
+			text += "\n" + found.Problem
 		}
-		return err
-	})
+		return text
+	}))
 }
 
 type printersRemoveCmd struct {
@@ -129,7 +118,7 @@ type printersRemoveCmd struct {
 
 // Run removes a printer.
 func (c printersRemoveCmd) Run(ctx context.Context, env Env) error {
-	return c.done(ctx, env, http.MethodDelete, "/printers/"+url.PathEscape(c.Printer), "removed")
+	return tell(ctx, env, c.dataFlag, http.MethodDelete, "/printers/"+url.PathEscape(c.Printer), nil, printerIs("removed"))
 }
 
 type printersTrustCmd struct {
@@ -139,17 +128,12 @@ type printersTrustCmd struct {
 
 // Run trusts a printer's new certificate.
 func (c printersTrustCmd) Run(ctx context.Context, env Env) error {
-	return c.done(ctx, env, http.MethodPost, "/printers/"+url.PathEscape(c.Printer)+"/trust", "is trusted with its new certificate")
+	return tell(ctx, env, c.dataFlag, http.MethodPost, "/printers/"+url.PathEscape(c.Printer)+"/trust", nil, printerIs("is trusted with its new certificate"))
 }
 
-// done does something to a printer and tells that it is done.
-func (d dataFlag) done(ctx context.Context, env Env, method, path, what string) error {
-	var row app.PrinterRow
-	if err := d.call(ctx, env, method, path, nil, &row); err != nil {
-		return err
+// printerIs tells what is done with a printer.
+func printerIs(what string) func(app.PrinterRow) string {
+	return func(r app.PrinterRow) string {
+		return fmt.Sprintf("Printer %d (%s) %s.", r.ID, printable(r.Name), what)
 	}
-	return d.show(env, row, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "Printer %d (%s) %s.\n", row.ID, row.Name, what)
-		return err
-	})
 }

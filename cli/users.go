@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 
@@ -30,16 +29,10 @@ type usersShowCmd struct {
 
 // Run shows a login.
 func (c usersShowCmd) Run(ctx context.Context, env Env) error {
-	var user app.UserRow
-	if err := c.call(ctx, env, http.MethodGet, "/users/"+url.PathEscape(c.Name), nil, &user); err != nil {
-		return err
-	}
-	return c.show(env, user, func(w io.Writer) error {
+	return tell(ctx, env, c.dataFlag, http.MethodGet, "/users/"+url.PathEscape(c.Name), nil, func(user app.UserRow) string {
 		if user.Password == "" {
-			_, err := fmt.Fprintf(w, "%s: the password is stored as a hash and cannot be shown\n", user.Name)
-			return err
+			return user.Name + ": the password is stored as a hash and cannot be shown"
 		}
-		_, err := fmt.Fprintf(w, "name:     %s\npassword: %s\n", user.Name, user.Password)
-		return err
+		return fmt.Sprintf("name:     %s\npassword: %s", user.Name, user.Password)
 	})
 }

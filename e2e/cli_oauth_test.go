@@ -3,6 +3,7 @@ package e2e_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -24,6 +25,18 @@ func TestCommandLine_ClientsAndAdministrator(t *testing.T) {
 	h.ask(&clients, "oauth", "list")
 	if len(clients) != 1 || clients[0].Redirects[0] != "https://dash.example/callback" || clients[0].Secret != "" {
 		t.Fatalf("clients: %+v", clients)
+	}
+	var preset struct {
+		ID     string `json:"client_id"`
+		Scopes []string
+	}
+	h.ask(&preset, "oauth", "create", "--name", "Panel", "--redirect", "https://panel.example/", "--scope", "control")
+	if !slices.Contains(preset.Scopes, "printers:control") || !slices.Contains(preset.Scopes, "printers:read") {
+		t.Errorf("the preset control gives %v", preset.Scopes)
+	}
+	h.must("oauth", "delete", preset.ID)
+	if out, err := h.run("oauth", "create", "--name", "Bad", "--redirect", "https://dash.example/", "--scope", "reed"); code(err) != 2 || !strings.Contains(out, "presets are read, control") {
+		t.Errorf("a scope: exit %d, %s", code(err), out)
 	}
 	if out, err := h.run("oauth", "create", "--name", "Bad", "--redirect", "http://dash.example/callback"); err == nil || !strings.Contains(out, "redirect") {
 		t.Errorf("a redirect over plain http: %v, %s", err, out)

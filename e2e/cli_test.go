@@ -158,6 +158,7 @@ func TestCommandLine_BadInputNamesTheField(t *testing.T) {
 		{"a serial", with("--serial", "not a serial"), 2, "serial"},
 		{"an access code", with("--access-code", ""), 2, "access_code"},
 		{"a port", with("--port", "99999"), 2, "port"},
+		{"a port of files", with("--files-port", "99999"), 2, "files_port"},
 		{"a family", with("--family", "toaster"), 2, "family: must be one of bambu"},
 		{"a certificate", with("--certificate", "sometimes"), 2, "certificate"},
 		{"a certificate without roots", with("--certificate", "verify"), 2, "--roots"},
@@ -223,6 +224,9 @@ func TestCommandLine_APrinterOfTheSettingsStays(t *testing.T) {
 	p := h.serve()
 	if out, err := h.run("printers", "remove", "s1"); code(err) != 1 || !strings.Contains(out, "comes from the settings") {
 		t.Errorf("removing it: exit %d, %s", code(err), out)
+	}
+	if out, err := h.run("printers", "edit", "s1", "--name", "Other"); code(err) != 1 || !strings.Contains(out, "comes from the settings") {
+		t.Errorf("editing it: exit %d, %s", code(err), out)
 	}
 	if out, err := h.run("printers", "remove", "Same"); code(err) != 1 || !strings.Contains(out, "2 printers are called") {
 		t.Errorf("removing a name that two have: exit %d, %s", code(err), out)

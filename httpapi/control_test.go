@@ -144,7 +144,7 @@ func TestControl_ATestKeyMovesNothing(t *testing.T) {
 func TestMembers_AddEditRemove(t *testing.T) {
 	f := newFixture(t)
 	key := f.key([]string{"printers:manage", "printers:read"})
-	add := `{"name":"Loft","ip_address":"192.168.1.60","serial_number":"00m00a000000009","access_code":"CANARY99","auto_archive":true}`
+	add := `{"name":"Loft","ip_address":"192.168.1.60","serial_number":"00m00a000000009","access_code":"CANARY99","files_port":9990,"auto_archive":true}`
 	got := f.request(http.MethodPost, "/api/v1/printers/", add, "X-API-Key", key)
 	if doc := got.object(t); got.code != 201 || doc["id"] != 4.0 || doc["serial_number"] != "00M00A000000009" || got.header.Get("Location") != "/api/v1/printers/4" {
 		t.Fatalf("add: %d %s", got.code, got.body)
@@ -159,6 +159,9 @@ func TestMembers_AddEditRemove(t *testing.T) {
 	if doc := got.object(t); got.code != 200 || doc["name"] != "Attic" || doc["location"] != "Roof" || strings.Contains(got.body, "CANARY") {
 		t.Errorf("edit: %d %s", got.code, got.body)
 	}
+	if s, err := f.fleet.Find("4"); err != nil || s.Config.FilesPort != 9990 || s.Config.AccessCode != "CANARY98" {
+		t.Errorf("after the edit: %+v, %v", s.Config, err)
+	}
 	if doc := f.request(http.MethodPatch, "/api/v1/printers/4", `{"location":null}`, "X-API-Key", key).object(t); doc["location"] != nil || doc["name"] != "Attic" {
 		t.Errorf("null does not clear: %v", doc)
 	}
@@ -170,6 +173,7 @@ func TestMembers_AddEditRemove(t *testing.T) {
 		{http.MethodDelete, "/printers/3", "", 409},
 		{http.MethodPatch, "/printers/4", `{"name":"a\u0000b"}`, 422},
 		{http.MethodPatch, "/printers/4", `{"port":70000}`, 422},
+		{http.MethodPatch, "/printers/4", `{"files_port":-1}`, 422},
 		{http.MethodPost, "/printers", `{"name":"x"}`, 422},
 		{http.MethodPost, "/printers", `{"serial":"A","serial_number":"B","ip_address":"h"}`, 422},
 		{http.MethodDelete, "/printers/4", "", 200},

@@ -94,6 +94,7 @@ type PrinterRequest struct {
 	Area         clearable   `json:"area,omitzero" doc:"The same as location."`
 	Family       string      `json:"family,omitempty" maxLength:"32" doc:"The printer's family; bambu without."`
 	Port         *int        `json:"port,omitempty" minimum:"0" maximum:"65535" doc:"0 is the family's own."`
+	FilesPort    *int        `json:"files_port,omitempty" minimum:"0" maximum:"65535" doc:"The port of the printer's file server; 0 is the family's own."`
 	Certificate  string      `json:"certificate,omitempty" enum:"pin,verify,insecure" doc:"How the printer's certificate is checked."`
 	Roots        string      `json:"roots,omitempty" maxLength:"65536" doc:"The maker's root certificates in PEM form, for verify."`
 }
@@ -131,6 +132,9 @@ func (r PrinterRequest) onto(c printer.Config) (printer.Config, error) {
 	}
 	if r.Port != nil {
 		c.Port = *r.Port
+	}
+	if r.FilesPort != nil {
+		c.FilesPort = *r.FilesPort
 	}
 	return c, checkConfig(c)
 }

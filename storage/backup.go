@@ -137,7 +137,7 @@ func Restore(path string, backup io.Reader) error {
 		return fmt.Errorf("writing the restored database: %w", err)
 	}
 	if err := CheckFile(temp); err != nil {
-		return fault.New(fault.KindOf(err), "the backup cannot be used: %w", err)
+		return unusable(err)
 	}
 	if _, err := os.Stat(path); err == nil {
 		db, err := bbolt.Open(path, 0o600, boltOptions(2*time.Second))
@@ -151,6 +151,15 @@ func Restore(path string, backup io.Reader) error {
 		return fmt.Errorf("replacing the database: %w", err)
 	}
 	return syncFolder(path)
+}
+
+// unusable says what is wrong with a backup; where it lay for the check helps nobody.
+func unusable(err error) error {
+	var found *fault.Error
+	if errors.As(err, &found) && found.Err != nil && found.Kind == fault.Internal {
+		err = found.Err
+	}
+	return fault.New(fault.KindOf(err), "it is no whole backup of a database: %w", err)
 }
 
 func writeFile(path string, r io.Reader) error {
