@@ -17,7 +17,7 @@ import (
 // openAPI makes the REST API.
 func (a *App) openAPI(context.Context) error {
 	o := httpapi.Options{
-		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, OAuth: a.oauth, Archives: a.recorder, Jobs: apiJobs{a.jobs}, Journal: a.store, Store: a.store.KV("api"),
+		Printers: a.bridge, Manager: a.bridge, Test: a.tryPrinter, Keys: a.auth, OAuth: a.oauth, Archives: a.recorder, Webhooks: a.hooks, Hide: a.hide, Jobs: apiJobs{a.jobs}, Journal: a.store, Store: a.store.KV("api"),
 		Settings: a.shownSettings, System: a.system, Health: a.health, Log: a.log, Now: a.now, Version: a.version,
 		Hosts: a.hosts(), PublicURL: a.settings.HTTP.PublicURL, CORSOrigins: a.settings.HTTP.CORSOrigins, QueryKey: a.settings.HTTP.QueryKey,
 		Concurrent: a.settings.HTTP.MaxRequests, Streams: a.settings.HTTP.MaxStreams,
