@@ -33,8 +33,8 @@ type Plan struct {
 	Support                     Opt[bool]
 	// Model is the printer that it was sliced for, as the slicer names it, or "".
 	Model string
-	// Picture names the picture of the plate among the kept pictures, or "".
-	// It changes when the picture does.
+	// Picture names the picture of the plate among the kept pictures, or "";
+	// see PictureView. It changes when the picture does.
 	Picture string
 }
 
@@ -65,6 +65,20 @@ func (p Plan) Equal(o Plan) bool {
 		p.Seconds == o.Seconds && slices.Equal(p.Filaments, o.Filaments) && slices.Equal(p.Objects, o.Objects) &&
 		p.BedType == o.BedType && p.NozzleDiameter == o.NozzleDiameter && p.LayerHeight == o.LayerHeight &&
 		p.Support == o.Support && p.Picture == o.Picture
+}
+
+// Views are the views of a plate that there may be pictures of: as it will
+// look, the same in small, from above, and from above with each object in the
+// colour of its id.
+func Views() []string { return []string{"plate", "small", "top", "pick"} }
+
+// PictureView names the picture of one of Views beside that of the plate; it
+// may not be kept. No picture of the plate is none of any view.
+func PictureView(picture, view string) string {
+	if picture == "" || view == "plate" {
+		return picture
+	}
+	return picture + "." + view
 }
 
 // Known tells whether a file was read.

@@ -49,13 +49,59 @@ func formats() []format {
 }
 
 func (f format) cover(picture []byte) ([]byte, error) {
+	img, err := f.image(picture, maxSide)
+	if err != nil {
+		return nil, err
+	}
+	longer := max(img.Bounds().Dx(), img.Bounds().Dy())
+	for side := min(longer, coverSide); ; side = side * 3 / 4 {
+		img = scaled(img, side)
+		out, err := encode(img)
+		if err != nil || len(out) <= MaxCover || side <= minSide {
+			return out, err
+		}
+	}
+}
+
+// exact is the PNG of a picture with the very pixels that it has, since the
+// colours of one may stand for numbers. One that is larger than a cover is not taken.
+func exact(picture []byte) ([]byte, error) {
+	for _, f := range formats() {
+		if !bytes.HasPrefix(picture, []byte(f.magic)) {
+			continue
+		}
+		img, err := f.image(picture, coverSide)
+		if err != nil {
+			return nil, err
+		}
+		out, err := encode(img)
+		if len(out) > MaxCover {
+			return nil, invalid("the picture has %d bytes, at most %d are taken", len(out), MaxCover)
+		}
+		return out, err
+	}
+	return nil, invalid("the picture: expected a PNG or JPEG")
+}
+
+func encode(img image.Image) ([]byte, error) {
+	var out bytes.Buffer
+	encoder := png.Encoder{CompressionLevel: png.BestCompression}
+	if err := encoder.Encode(&out, img); err != nil {
+		return nil, invalid("the picture: %w", err)
+	}
+	return out.Bytes(), nil
+}
+
+// image is what a picture shows. Its size is looked at first; a side may have
+// so many pixels.
+func (f format) image(picture []byte, side int) (image.RGBA64Image, error) {
 	config, err := f.size(bytes.NewReader(picture))
 	if err != nil {
 		return nil, invalid("the picture: a broken %s: %w", f.name, err)
 	}
 	w, h := config.Width, config.Height
-	if w < 1 || h < 1 || w > maxSide || h > maxSide || w*h > maxPixels {
-		return nil, invalid("the picture has %d×%d pixels, at most %d a side and %d in all are taken", w, h, maxSide, maxPixels)
+	if w < 1 || h < 1 || w > side || h > side || w*h > maxPixels {
+		return nil, invalid("the picture has %d×%d pixels, at most %d a side and %d in all are taken", w, h, side, maxPixels)
 	}
 	decoded, err := f.decode(bytes.NewReader(picture))
 	if err != nil {
@@ -65,17 +111,7 @@ func (f format) cover(picture []byte) ([]byte, error) {
 	if !ok {
 		return nil, invalid("the picture: a %s of an unknown sort (%T)", f.name, decoded)
 	}
-	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	for side := min(max(w, h), coverSide); ; side = side * 3 / 4 {
-		var out bytes.Buffer
-		img = scaled(img, side)
-		if err := encoder.Encode(&out, img); err != nil {
-			return nil, invalid("the picture: %w", err)
-		}
-		if out.Len() <= MaxCover || side <= minSide {
-			return out.Bytes(), nil
-		}
-	}
+	return img, nil
 }
 
 // scaled is a picture whose longer side is side: each pixel is the average of

@@ -137,17 +137,24 @@ func (p Picture) String() string {
 	}
 }
 
-// Read reads the facts of a plate, 0 for the first, and its cover out of a
-// file of either sort, told apart by its first bytes. The cover is nil when
-// there is no picture that can be shown: a bad picture costs no facts.
-func Read(r io.ReaderAt, size int64, plate int) (Facts, []byte, error) {
+// Images are the pictures of a plate as they can be shown, each a PNG of at
+// most MaxCover bytes. That of PlatePicture is the cover: it is there whenever
+// any of the others but PickPicture is.
+type Images map[Picture][]byte
+
+// Read reads the facts of a plate, 0 for the first, and its pictures out of a
+// file of either sort, told apart by its first bytes. A picture that cannot be
+// shown is left out: it costs no facts.
+func Read(r io.ReaderAt, size int64, plate int) (Facts, Images, error) {
 	head := make([]byte, 2)
 	if _, err := r.ReadAt(head, 0); err != nil || string(head) != "PK" {
 		f, err := ReadGCode(io.NewSectionReader(r, 0, size))
 		if err != nil {
 			return Facts{}, nil, err
 		}
-		return f, coverOf(f.Thumbnail), nil
+		images := Images{}
+		images.add(PlatePicture, f.Thumbnail, Cover)
+		return f, images, nil
 	}
 	a, err := Open(r, size)
 	if err != nil {
@@ -157,40 +164,32 @@ func Read(r io.ReaderAt, size int64, plate int) (Facts, []byte, error) {
 	if err != nil {
 		return Facts{}, nil, err
 	}
+	return f, a.images(f), nil
+}
+
+// images are the pictures of the plate that can be shown.
+func (a *Archive) images(f Facts) Images {
+	images := Images{}
 	for _, kind := range f.Pictures {
-		if kind == PickPicture {
-			continue // colours that stand for numbers
-		}
 		picture, err := a.Picture(f.Plate, kind)
 		if err != nil {
 			continue
 		}
-		if cover := coverOf(picture); cover != nil {
-			return f, cover, nil
+		if kind != PickPicture && images[PlatePicture] == nil {
+			images.add(PlatePicture, picture, Cover)
+		}
+		if kind != PlatePicture {
+			images.add(kind, picture, exact)
 		}
 	}
-	return f, nil, nil
+	return images
 }
 
-// Read3MF reads the facts of a plate, 0 for the first, out of a 3MF archive.
-func Read3MF(r io.ReaderAt, size int64, plate int) (Facts, error) {
-	a, err := Open(r, size)
-	if err != nil {
-		return Facts{}, err
+// add makes a picture one that can be shown, if that can be done.
+func (i Images) add(kind Picture, picture []byte, shown func([]byte) ([]byte, error)) {
+	if b, err := shown(picture); err == nil {
+		i[kind] = b
 	}
-	return a.Facts(plate)
-}
-
-// coverOf is the cover made of a picture, nil when none can be.
-func coverOf(picture []byte) []byte {
-	if len(picture) == 0 {
-		return nil
-	}
-	cover, err := Cover(picture)
-	if err != nil {
-		return nil
-	}
-	return cover
 }
 
 func invalid(format string, args ...any) error { return fault.New(fault.Invalid, format, args...) }

@@ -356,7 +356,7 @@ func TestRead3MF_AFileThatChangesWhileItIsRead(t *testing.T) {
 	} {
 		failed := 0
 		for reads := range 200 {
-			f, err := sliced.Read3MF(&torn{whole: whole, reads: reads, then: c.then}, int64(len(whole)), 0)
+			f, err := read3MF(&torn{whole: whole, reads: reads, then: c.then}, int64(len(whole)), 0)
 			switch {
 			case err == nil && f.Grams != 15.2:
 				t.Errorf("%s after %d reads: %+v", c.name, reads, f)
@@ -370,10 +370,10 @@ func TestRead3MF_AFileThatChangesWhileItIsRead(t *testing.T) {
 			t.Errorf("%s: %d of 200 readings failed", c.name, failed)
 		}
 	}
-	if _, err := sliced.Read3MF(bytes.NewReader(whole), int64(len(whole))+4096, 0); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "it changed while it was read") {
+	if _, err := read3MF(bytes.NewReader(whole), int64(len(whole))+4096, 0); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "it changed while it was read") {
 		t.Errorf("a size that is too big: %v", err)
 	}
-	if _, err := sliced.Read3MF(bytes.NewReader(whole), -5, 0); !fault.Is(err, fault.Invalid) {
+	if _, err := read3MF(bytes.NewReader(whole), -5, 0); !fault.Is(err, fault.Invalid) {
 		t.Errorf("a size below zero: %v", err)
 	}
 }

@@ -73,9 +73,9 @@ func TestRead_ALargeFileTakesLittleMemory(t *testing.T) {
 	file := large(t, zip.Store)
 	size := sizeOf(t, file)
 	before, start := allocated(), time.Now()
-	f, cover, err := sliced.Read(file, size, 0)
+	f, images, err := sliced.Read(file, size, 0)
 	used, took := allocated()-before, time.Since(start)
-	if err != nil || f.Grams != 15.2 || f.TotalLayers != 120 || cover == nil {
+	if err != nil || f.Grams != 15.2 || f.TotalLayers != 120 || images[sliced.PlatePicture] == nil {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	if used > 32<<20 {

@@ -4,6 +4,9 @@ import (
 	"archive/zip"
 	"bytes"
 	"errors"
+	"image/png"
+	"io"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -49,7 +52,16 @@ func pack(tb testing.TB, parts ...part) []byte {
 }
 
 func read(b []byte, plate int) (sliced.Facts, error) {
-	return sliced.Read3MF(bytes.NewReader(b), int64(len(b)), plate)
+	return read3MF(bytes.NewReader(b), int64(len(b)), plate)
+}
+
+// read3MF is the facts of a plate, 0 for the first.
+func read3MF(r io.ReaderAt, size int64, plate int) (sliced.Facts, error) {
+	a, err := sliced.Open(r, size)
+	if err != nil {
+		return sliced.Facts{}, err
+	}
+	return a.Facts(plate)
 }
 
 func mustRead(tb testing.TB, b []byte, plate int) sliced.Facts {
@@ -258,20 +270,20 @@ func TestArchive_Picture(t *testing.T) {
 
 func TestRead_TellsTheSortsApart(t *testing.T) {
 	for name, b := range map[string][]byte{"3MF": build(t, slicedtest.Demo()), "G-code": withThumbnail(t)} {
-		f, cover, err := sliced.Read(bytes.NewReader(b), int64(len(b)), 0)
-		if err != nil || f.Grams != 15.2 || !bytes.HasPrefix(cover, []byte("\x89PNG")) {
-			t.Errorf("%s: %+v, a cover of %d bytes, %v", name, f, len(cover), err)
+		f, images, err := sliced.Read(bytes.NewReader(b), int64(len(b)), 0)
+		if err != nil || f.Grams != 15.2 || !bytes.HasPrefix(images[sliced.PlatePicture], []byte("\x89PNG")) {
+			t.Errorf("%s: %+v, a cover of %d bytes, %v", name, f, len(images[sliced.PlatePicture]), err)
 		}
 	}
 	plan := slicedtest.Demo()
 	plan.Pictures = []string{"pick"}
 	b := build(t, plan)
-	if _, cover, err := sliced.Read(bytes.NewReader(b), int64(len(b)), 0); err != nil || cover != nil {
-		t.Errorf("colours that stand for ids became a cover of %d bytes (%v)", len(cover), err)
+	if _, images, err := sliced.Read(bytes.NewReader(b), int64(len(b)), 0); err != nil || images[sliced.PlatePicture] != nil {
+		t.Errorf("colours that stand for ids became a cover of %d bytes (%v)", len(images[sliced.PlatePicture]), err)
 	}
 	broken := pack(t, part{"Metadata/slice_info.config", plates}, part{"Metadata/plate_2.png", "no picture"})
-	if f, cover, err := sliced.Read(bytes.NewReader(broken), int64(len(broken)), 0); err != nil || f.Grams != 3.5 || cover != nil {
-		t.Errorf("a broken picture: %+v, a cover of %d bytes, %v", f, len(cover), err)
+	if f, images, err := sliced.Read(bytes.NewReader(broken), int64(len(broken)), 0); err != nil || f.Grams != 3.5 || images[sliced.PlatePicture] != nil {
+		t.Errorf("a broken picture: %+v, a cover of %d bytes, %v", f, len(images[sliced.PlatePicture]), err)
 	}
 }
 
@@ -293,9 +305,9 @@ func TestRead_BadInput(t *testing.T) {
 		{"a plate below zero", whole, -1, "plate -1: expected a number from 1"},
 		{"a picture", picture(t, 8, 8), 0, "not G-code"},
 	} {
-		_, cover, err := sliced.Read(bytes.NewReader(c.file), int64(len(c.file)), c.plate)
-		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.says) || cover != nil {
-			t.Errorf("%s: %v, a cover of %d bytes; want %q", c.name, err, len(cover), c.says)
+		_, images, err := sliced.Read(bytes.NewReader(c.file), int64(len(c.file)), c.plate)
+		if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), c.says) || images[sliced.PlatePicture] != nil {
+			t.Errorf("%s: %v, a cover of %d bytes; want %q", c.name, err, len(images[sliced.PlatePicture]), c.says)
 		}
 	}
 }
@@ -307,5 +319,57 @@ func TestPicture_String(t *testing.T) {
 	}
 	if !slices.Equal(names, []string{"plate", "small", "top", "pick"}) {
 		t.Errorf("%q", names)
+	}
+}
+
+func TestRead_PicturesOfAllKinds(t *testing.T) {
+	plan := slicedtest.Demo()
+	plan.Pictures = []string{"plate", "small", "top", "pick"}
+	b := build(t, plan)
+	_, images, err := sliced.Read(bytes.NewReader(b), int64(len(b)), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for kind, side := range map[sliced.Picture]int{sliced.PlatePicture: 512, sliced.SmallPicture: 128, sliced.TopPicture: 512, sliced.PickPicture: 512} {
+		img, err := png.Decode(bytes.NewReader(images[kind]))
+		if err != nil || img.Bounds().Dx() != side {
+			t.Fatalf("%s: %d bytes, %v", kind, len(images[kind]), err)
+		}
+	}
+	// The colours of the last are ids, to the bit.
+	img, err := png.Decode(bytes.NewReader(images[sliced.PickPicture]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[int]bool{}
+	for x := range 512 {
+		if r, g, b, a := img.At(x, 256).RGBA(); a != 0 {
+			found[int(r>>8|g>>8<<8|b>>8<<16)] = true
+		}
+	}
+	want := map[int]bool{}
+	for _, o := range plan.Objects {
+		want[o.ID] = true
+	}
+	if !maps.Equal(found, want) {
+		t.Errorf("the ids %v are shown, want %v", found, want)
+	}
+}
+
+func TestRead_AnotherPictureIsTheCoverWhereThereIsNoneOfThePlate(t *testing.T) {
+	plan := slicedtest.Demo()
+	plan.Pictures = []string{"top"}
+	b := build(t, plan)
+	_, images, err := sliced.Read(bytes.NewReader(b), int64(len(b)), 0)
+	if err != nil || len(images) != 2 || len(images[sliced.PlatePicture]) == 0 || len(images[sliced.TopPicture]) == 0 {
+		t.Errorf("%d pictures (%v)", len(images), err)
+	}
+}
+
+func TestRead_APictureThatCannotBeShownAsItIsIsLeftOut(t *testing.T) {
+	b := pack(t, part{infoName, plates}, part{"Metadata/plate_2.png", string(picture(t, 600, 600))}, part{"Metadata/pick_2.png", string(picture(t, 600, 600))}, part{"Metadata/top_2.png", "\x89PNG no picture"})
+	_, images, err := sliced.Read(bytes.NewReader(b), int64(len(b)), 2)
+	if err != nil || len(images) != 1 || len(images[sliced.PlatePicture]) == 0 {
+		t.Errorf("%d pictures (%v)", len(images), err)
 	}
 }

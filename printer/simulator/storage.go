@@ -154,7 +154,7 @@ func (m *machine) plan(j Job) slicedtest.Plan {
 	p := slicedtest.Plan{
 		Plate: max(1, j.Plate), Seconds: int(j.Duration.Seconds()), Layers: j.Layers, LayerHeight: 0.2,
 		Nozzles: []float64{0.4}, BedType: "textured_plate", PrinterModel: m.model.product, PrinterModelID: m.model.code,
-		Pictures: []string{"plate", "small"}, Moves: 400,
+		Pictures: []string{"plate", "small", "top", "pick"}, Moves: 400,
 	}
 	for i, grams := range j.Grams {
 		f := slicedtest.Filament{Slot: i + 1, Type: "PLA", MakerID: "GFA00", Colour: "#F4F4F0", Grams: grams, PricePerKg: 24.99}

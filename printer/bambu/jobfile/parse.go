@@ -3,6 +3,7 @@ package jobfile
 import (
 	"io"
 	"math"
+	"strings"
 
 	"github.com/printwire/printwire/printer"
 	"github.com/printwire/printwire/sliced"
@@ -12,13 +13,13 @@ import (
 const maxName = 64
 
 // Sliced is the usual Parse: 3MF archives and G-code of the usual slicers.
-func Sliced(r io.ReaderAt, size int64, _ string, plate int) (printer.Plan, []byte, error) {
-	f, picture, err := sliced.Read(r, size, plate)
+func Sliced(r io.ReaderAt, size int64, _ string, plate int) (printer.Plan, Pictures, error) {
+	f, images, err := sliced.Read(r, size, plate)
 	if err != nil {
 		return printer.Plan{}, nil, err
 	}
 	p := printer.Plan{
-		Grams: amount(f.Grams), Metres: amount(f.Metres), BedType: f.BedType, LayerHeight: amount(f.LayerHeight),
+		Grams: amount(f.Grams), Metres: amount(f.Metres), BedType: f.BedType, LayerHeight: amount(f.LayerHeight), Model: model(f.PrinterModel),
 	}
 	if f.Time > 0 {
 		p.Seconds = printer.Some(int(math.Ceil(f.Time.Seconds())))
@@ -41,7 +42,20 @@ func Sliced(r io.ReaderAt, size int64, _ string, plate int) (printer.Plan, []byt
 		}
 		p.Objects = append(p.Objects, printer.Object{ID: o.ID, Name: short(o.Name)})
 	}
-	return p, picture, nil
+	pictures := Pictures{}
+	for kind, b := range images {
+		pictures[kind.String()] = b
+	}
+	return p, pictures, nil
+}
+
+// model is the short name of a printer, as people use it.
+func model(name string) string {
+	name = strings.TrimPrefix(name, "Bambu Lab ")
+	if name == "X1 Carbon" {
+		return "X1C"
+	}
+	return short(name)
 }
 
 // amount is a number that a file without it gives as 0.

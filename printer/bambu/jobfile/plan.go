@@ -12,9 +12,12 @@ import (
 	"github.com/printwire/printwire/printer"
 )
 
-// Parse reads the plan of a plate, 0 for the only one, and its picture, nil
-// for none, out of a sliced file. Any error says that it is none.
-type Parse func(r io.ReaderAt, size int64, name string, plate int) (printer.Plan, []byte, error)
+// Pictures are those of a plate, by printer.Views.
+type Pictures map[string][]byte
+
+// Parse reads the plan of a plate, 0 for the only one, and its pictures out of
+// a sliced file. Any error says that it is none.
+type Parse func(r io.ReaderAt, size int64, name string, plate int) (printer.Plan, Pictures, error)
 
 // readings ends what is read from when its context does.
 type readings struct {
@@ -32,17 +35,17 @@ func (r readings) ReadAt(p []byte, at int64) (int, error) {
 
 // parse is Parse, for which every failure is one of the file: looking again
 // would not help. A file that nobody thought of must not end the program.
-func (s *search) parse(r io.ReaderAt, size int64, name string, plate int) (plan printer.Plan, picture []byte, err error) {
+func (s *search) parse(r io.ReaderAt, size int64, name string, plate int) (plan printer.Plan, pictures Pictures, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.options.Log.Error("the file of a job could not be read", "file", name, "panic", p, "stack", string(debug.Stack()))
 			err = fault.New(fault.Invalid, "reading %q failed", name)
 		}
 	}()
-	if plan, picture, err = s.options.Parse(r, size, name, plate); err != nil {
+	if plan, pictures, err = s.options.Parse(r, size, name, plate); err != nil {
 		return printer.Plan{}, nil, fault.New(fault.Invalid, "reading %q: %w", name, err)
 	}
-	return plan, picture, nil
+	return plan, pictures, nil
 }
 
 // read makes the plan out of a file that was fetched.
@@ -56,11 +59,11 @@ func (s *search) read(ctx context.Context, f *os.File, name string, size int64) 
 			trays = s.order.Sent.Trays
 		}
 	}
-	plan, picture, err := s.parse(readings{ctx, f}, size, name, plate)
+	plan, pictures, err := s.parse(readings{ctx, f}, size, name, plate)
 	if err != nil {
 		return printer.Plan{}, err
 	}
-	plan.File = name
+	plan.File, plan.Bytes = name, printer.Some(int(size))
 	for i := range plan.Filaments {
 		if slot := plan.Filaments[i].Slot; slot >= 1 && slot <= len(trays) {
 			plan.Filaments[i].Tray = trays[slot-1]
@@ -69,22 +72,33 @@ func (s *search) read(ctx context.Context, f *os.File, name string, size int64) 
 	if len(trays) == 1 && len(plan.Filaments) == 1 { // one filament from one place, whatever its number
 		plan.Filaments[0].Tray = trays[0]
 	}
-	plan.Picture = s.keepPicture(picture)
+	plan.Picture = s.keepPictures(pictures)
 	return plan, nil
 }
 
-// keepPicture keeps a picture under a name made of what it shows. Without a
-// place for it the plan is worth having all the same.
-func (s *search) keepPicture(picture []byte) string {
-	if len(picture) == 0 {
+// keepPictures keeps pictures under a name made of what they show, which is
+// that of the plate's. Without a place for it the plan is worth having all the same.
+func (s *search) keepPictures(pictures Pictures) string {
+	if len(pictures["plate"]) == 0 {
 		return ""
 	}
-	sum := sha256.Sum256(picture)
-	id := hex.EncodeToString(sum[:8])
-	err := s.options.Pictures.Put(id, func(w io.Writer) error { _, err := w.Write(picture); return err })
-	if err != nil {
-		s.options.Log.Warn("the picture of the job cannot be kept", "error", err)
-		return ""
+	hash := sha256.New()
+	for _, view := range printer.Views() {
+		hash.Write(pictures[view])
+	}
+	id := hex.EncodeToString(hash.Sum(nil)[:8])
+	for _, view := range printer.Views() {
+		picture := pictures[view]
+		if len(picture) == 0 {
+			continue
+		}
+		err := s.options.Pictures.Put(printer.PictureView(id, view), func(w io.Writer) error { _, err := w.Write(picture); return err })
+		if err != nil {
+			s.options.Log.Warn("the picture of the job cannot be kept", "view", view, "error", err)
+			if view == "plate" {
+				return ""
+			}
+		}
 	}
 	return id
 }

@@ -99,7 +99,7 @@ func cache(t *testing.T) *filecache.Cache {
 	return c
 }
 
-func parse(r io.ReaderAt, size int64, _ string, plate int) (printer.Plan, []byte, error) {
+func parse(r io.ReaderAt, size int64, _ string, plate int) (printer.Plan, jobfile.Pictures, error) {
 	b := make([]byte, size)
 	if _, err := r.ReadAt(b, 0); err != nil && !errors.Is(err, io.EOF) {
 		return printer.Plan{}, nil, err
@@ -110,7 +110,7 @@ func parse(r io.ReaderAt, size int64, _ string, plate int) (printer.Plan, []byte
 	return printer.Plan{
 		Grams: printer.Some(float64(size)), Seconds: printer.Some(plate),
 		Filaments: []printer.PlanFilament{{Slot: 1}, {Slot: 3}},
-	}, b, nil
+	}, jobfile.Pictures{"plate": b, "top": []byte("from above")}, nil
 }
 
 func (r *rig) read(t *testing.T, o jobfile.Order) jobfile.Result {
@@ -136,14 +136,13 @@ func TestReader_ReadsAJobsFileOnce(t *testing.T) {
 		if p.Filaments[0].Tray.Known || p.Filaments[1].Tray != ams {
 			t.Errorf("filaments %+v", p.Filaments)
 		}
-		f, err := r.options.Pictures.Open(p.Picture)
-		if err != nil {
-			t.Fatal(err)
+		for view, want := range map[string]string{"plate": "twelve bytes", "top": "from above", "pick": ""} {
+			if got := r.picture(printer.PictureView(p.Picture, view)); got != want {
+				t.Errorf("picture %s is %q, want %q", view, got, want)
+			}
 		}
-		b, _ := io.ReadAll(f)
-		_ = f.Close()
-		if string(b) != "twelve bytes" {
-			t.Errorf("picture %q", b)
+		if p.Bytes != printer.Some(12) {
+			t.Errorf("the file has %v bytes", p.Bytes)
 		}
 	}
 	if n := r.server.Fetched("/cache/Box.gcode.3mf"); n != 1 {
@@ -152,6 +151,17 @@ func TestReader_ReadsAJobsFileOnce(t *testing.T) {
 	if n := r.server.Sessions(); n > 1 {
 		t.Errorf("%d sessions are left open", n)
 	}
+}
+
+// picture is what is kept under a name, "" for nothing.
+func (r *rig) picture(name string) string {
+	f, err := r.options.Pictures.Open(name)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	b, _ := io.ReadAll(f)
+	return string(b)
 }
 
 func TestReader_FindsByCaseAndFolder(t *testing.T) {
@@ -214,17 +224,17 @@ func TestReader_SaysWhyNothingIsKnown(t *testing.T) {
 
 func TestReader_ReadsAFileThatCannotBeReadOnce(t *testing.T) {
 	for name, parse := range map[string]jobfile.Parse{
-		"another kind of file": func(io.ReaderAt, int64, string, int) (printer.Plan, []byte, error) {
+		"another kind of file": func(io.ReaderAt, int64, string, int) (printer.Plan, jobfile.Pictures, error) {
 			return printer.Plan{}, nil, fault.New(fault.Unsupported, "binary G-code is not read")
 		},
-		"one that nobody thought of": func(r io.ReaderAt, size int64, _ string, _ int) (printer.Plan, []byte, error) {
-			return printer.Plan{}, make([]byte, 1)[size:], nil
+		"one that nobody thought of": func(r io.ReaderAt, size int64, _ string, _ int) (printer.Plan, jobfile.Pictures, error) {
+			return printer.Plan{}, jobfile.Pictures{"plate": make([]byte, 1)[size:]}, nil
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/Box.3mf": "good"})
 			tries := 0
-			r.options.Parse = func(from io.ReaderAt, size int64, name string, plate int) (printer.Plan, []byte, error) {
+			r.options.Parse = func(from io.ReaderAt, size int64, name string, plate int) (printer.Plan, jobfile.Pictures, error) {
 				tries++
 				return parse(from, size, name, plate)
 			}
@@ -260,7 +270,7 @@ func TestReader_EndsWithItsContext(t *testing.T) {
 func TestReader_ReadingEndsWithItsContext(t *testing.T) {
 	r := start(t, ftpserver.Quirks{}, map[string]string{"/cache/Box.3mf": "good"})
 	ctx, cancel := context.WithCancel(t.Context())
-	r.options.Parse = func(from io.ReaderAt, _ int64, _ string, _ int) (printer.Plan, []byte, error) {
+	r.options.Parse = func(from io.ReaderAt, _ int64, _ string, _ int) (printer.Plan, jobfile.Pictures, error) {
 		cancel()
 		_, err := from.ReadAt(make([]byte, 1), 0)
 		return printer.Plan{}, nil, err
@@ -275,12 +285,12 @@ func TestSliced_AndTraysOfTheSameKind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, picture, err := jobfile.Sliced(bytes.NewReader(b), int64(len(b)), "Box.3mf", 0)
+	p, pictures, err := jobfile.Sliced(bytes.NewReader(b), int64(len(b)), "Box.3mf", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Grams != printer.Some(15.2) || len(p.Objects) != 3 || p.Objects[1] != (printer.Object{ID: 104, Name: "Clip left"}) || len(picture) == 0 {
-		t.Fatalf("plan %+v, picture of %d bytes", p, len(picture))
+	if p.Grams != printer.Some(15.2) || len(p.Objects) != 3 || p.Objects[1] != (printer.Object{ID: 104, Name: "Clip left"}) || len(pictures["plate"]) == 0 || p.Model != "P1S" {
+		t.Fatalf("plan %+v, %d pictures", p, len(pictures))
 	}
 	if p.Seconds != printer.Some(3720) || p.Filaments[1].Material != "PETG" || p.Filaments[1].Grams != printer.Some(5.2) || p.BedType == "" {
 		t.Errorf("plan %+v", p)
