@@ -88,4 +88,3 @@ func (d during) Put(key string, write func(io.Writer) error) error {
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
-
