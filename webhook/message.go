@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"regexp"
 	"slices"
 	"time"
 
@@ -180,9 +181,12 @@ func (o object) once() object {
 	return out
 }
 
+// unpacked is what some printers name in place of the file: the G-code that they took out of it.
+var unpacked = regexp.MustCompile(`(^|/)plate_[0-9]+\.gcode$`)
+
 func (v view) filename() string {
-	if v.detail.FileName != "" {
-		return v.detail.FileName
+	if f := v.detail.FileName; f != "" && (v.detail.JobName == "" || !unpacked.MatchString(f)) {
+		return f
 	}
 	return v.detail.JobName
 }
