@@ -177,6 +177,9 @@ func (v *fleet) settings(tb testing.TB, folder, mqtt, http string, more ...strin
 		fmt.Fprintf(&s, "  - { name: Printer %d, host: %s, port: %s, files_port: %d, serial: %s, access_code: %q, certificate: verify, roots: %q }\n",
 			i+1, host, port, v.files[i], v.serials[i], v.code, roots)
 	}
+	for _, section := range more {
+		s.WriteString(section)
+	}
 	err := errors.Join(os.WriteFile(roots, v.roots, 0o600), os.WriteFile(filepath.Join(folder, "printwire.yaml"), []byte(s.String()), 0o600))
 	if err != nil {
 		tb.Fatal(err)
