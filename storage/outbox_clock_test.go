@@ -30,7 +30,7 @@ func TestOutbox_ProgressOfLongAgoIsNoNews(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)
 		e := r.add("a.example")
-		list := []journal.Entry{milestone(t, 25, time.Now().Add(-8 * time.Hour)), milestone(t, 50, time.Now().Add(-time.Minute))}
+		list := []journal.Entry{milestone(t, 25, time.Now().Add(-8*time.Hour)), milestone(t, 50, time.Now().Add(-time.Minute))}
 		if err := r.store.Append(t.Context(), list); err != nil {
 			t.Fatal(err)
 		}

@@ -131,23 +131,47 @@ func putEndpoint(tx *bbolt.Tx, e webhook.Endpoint) error {
 	return nil
 }
 
-// DeleteEndpoint removes an endpoint with all that is kept of it.
+// deleteAtOnce bounds one transaction of DeleteEndpoint: others wait for it,
+// printers too.
+const deleteAtOnce = 1000
+
+// DeleteEndpoint removes an endpoint with all that is kept of it, the endpoint
+// itself in the last transaction.
 func (w *Webhooks) DeleteEndpoint(ctx context.Context, id string) error {
-	return w.s.write(ctx, func(tx *bbolt.Tx) error {
-		for _, b := range []bucket{bucketDeliveries, bucketTurns, bucketDue, bucketEnded} {
-			c := b.in(tx).Cursor()
-			prefix := deliveriesOf(id)
-			for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Seek(prefix) {
-				if err := b.in(tx).Delete(k); err != nil {
-					return fmt.Errorf("deleting deliveries of %s: %w", id, err)
-				}
+	for {
+		more := false
+		err := w.s.write(ctx, func(tx *bbolt.Tx) (err error) {
+			if more, err = deleteSome(tx, id); err != nil || more {
+				return err
+			}
+			if err := bucketHealth.in(tx).Delete([]byte(id)); err != nil {
+				return fmt.Errorf("deleting the health of %s: %w", id, err)
+			}
+			return bucketEndpoints.in(tx).Delete([]byte(id))
+		})
+		if err != nil || !more {
+			return err
+		}
+	}
+}
+
+// deleteSome deletes deliveries of an endpoint, the indexes first, and tells
+// whether there may be more.
+func deleteSome(tx *bbolt.Tx, id string) (more bool, err error) {
+	left := deleteAtOnce
+	for _, b := range []bucket{bucketTurns, bucketDue, bucketEnded, bucketDeliveries} {
+		c := b.in(tx).Cursor()
+		prefix := deliveriesOf(id)
+		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Seek(prefix) {
+			if left--; left < 0 {
+				return true, nil
+			}
+			if err := b.in(tx).Delete(k); err != nil {
+				return false, fmt.Errorf("deleting deliveries of %s: %w", id, err)
 			}
 		}
-		if err := bucketHealth.in(tx).Delete([]byte(id)); err != nil {
-			return fmt.Errorf("deleting the health of %s: %w", id, err)
-		}
-		return bucketEndpoints.in(tx).Delete([]byte(id))
-	})
+	}
+	return false, nil
 }
 
 // Healths are those of the endpoints that have been tried.

@@ -3,6 +3,7 @@ package webhook
 import (
 	"encoding/hex"
 	"fmt"
+	"mime"
 	"net/http"
 	"regexp"
 	"slices"
@@ -99,6 +100,11 @@ func (e Endpoint) check(p Policy, bus bool, own *time.Location) error {
 	var all Problems
 	if !idPattern.MatchString(e.ID) {
 		all.add("id", "must be 1 to 40 of a–z, 0–9 and _")
+	}
+	for _, suffix := range suffixes() {
+		if suffix != "" && strings.HasSuffix(e.ID, suffix) {
+			all.add("id", "must not end with %s", suffix)
+		}
 	}
 	if name := strings.TrimSpace(e.Name); name == "" || utf8.RuneCountInString(name) > 64 || strings.ContainsFunc(name, unicode.IsControl) {
 		all.add("name", "must have 1 to 64 characters")
@@ -244,7 +250,32 @@ func (e Endpoint) checkFormat(all *Problems, own *time.Location) {
 			all.add("variables."+name, "is needed by the format %s", f.Name)
 		}
 	}
+	if e.Target == busTarget && !e.sendsJSON(f) {
+		all.add("format", "must be one of JSON for the target %q", busTarget)
+	}
 	if e.Format != "custom" || missing || len(*all) > 0 {
+		return
+	}
+	e.checkTemplate(all, own)
+}
+
+// sendsJSON tells whether a format's body is JSON.
+func (e Endpoint) sendsJSON(f Format) bool {
+	kind := f.Template.ContentType
+	if f.Name == "custom" {
+		kind = e.Template.ContentType
+	}
+	return kind == "" || isJSON(kind)
+}
+
+func (e Endpoint) checkTemplate(all *Problems, own *time.Location) {
+	kind := e.Template.ContentType
+	if _, _, err := mime.ParseMediaType(kind); kind != "" && (err != nil || !strings.Contains(kind, "/") || len(kind) > 128 || strings.ContainsFunc(kind, unicode.IsControl)) {
+		all.add("template.content_type", "must be a content type such as text/plain; charset=utf-8")
+		return
+	}
+	if len(e.Template.Headers) > maxHeaders {
+		all.add("template.headers", "must be at most %d", maxHeaders)
 		return
 	}
 	for name := range e.Template.Headers {

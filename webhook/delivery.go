@@ -45,11 +45,14 @@ type Key struct {
 	Part     Part   `json:"part,omitempty"`
 }
 
+// suffixes tell the parts of an event apart in ids. No endpoint's id ends with one.
+func suffixes() [Together + 1]string { return [...]string{Item: "_item", Together: "_digest"} }
+
 // ID is the webhook-id, the same on every attempt.
 func (k Key) ID() string {
 	id := fmt.Sprintf("msg_%d_%s", k.Seq, k.Endpoint)
-	if k.Part == Together {
-		id += "_digest"
+	if all := suffixes(); int(k.Part) < len(all) {
+		id += all[k.Part]
 	}
 	return id
 }

@@ -19,7 +19,7 @@ const (
 	keptLog      = 500
 	keptDays     = 7 * 24 * time.Hour
 	trimEvery    = 64
-	digestItems  = 100
+	digestItems  = 50
 	longRest     = time.Hour
 	// lookAgain bounds a rest, so that a clock that was set is noticed.
 	lookAgain = time.Minute

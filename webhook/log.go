@@ -42,8 +42,10 @@ func ParseID(id string) (Key, error) {
 	number, endpoint, found := strings.Cut(rest, "_")
 	if _, err := fmt.Sscanf(number, "%d", &k.Seq); ok && found && err == nil {
 		k.Endpoint = endpoint
-		if before, is := strings.CutSuffix(endpoint, "_digest"); is {
-			k.Endpoint, k.Part = before, Together
+		for part, suffix := range suffixes() {
+			if before, is := strings.CutSuffix(endpoint, suffix); is && suffix != "" {
+				k.Endpoint, k.Part = before, Part(part)
+			}
 		}
 		if k.ID() == id {
 			return k, nil
@@ -94,14 +96,15 @@ func (d *Delivery) anew(now time.Time) {
 	d.Created, d.Due, d.Expires, d.Apart = now, now, now.Add(lifetime), true
 }
 
-// Recover queues all that ended without success since a time again, and tells how many.
+// Recover queues all that ended without success since a time again, and tells
+// how many; not what a later milestone has replaced.
 func (o *Outbox) Recover(ctx context.Context, id string, since time.Time) (int, error) {
 	if _, err := o.Endpoint(id); err != nil {
 		return 0, err
 	}
 	now := o.now().UTC()
 	return o.requeue(ctx, id, Query{Since: since, Ended: true}, func(d *Delivery) bool {
-		if d.State == Delivered {
+		if d.State == Delivered || d.State == Superseded {
 			return false
 		}
 		d.anew(now)

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base32"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -48,6 +49,10 @@ func (o *Outbox) Check(e Endpoint) error {
 	if e.Secret == "" {
 		e.Secret, _ = NewSecret(e.Signature, rand.Reader) // Where there is none for the signature, check says so.
 	}
+	return o.check(e)
+}
+
+func (o *Outbox) check(e Endpoint) error {
 	return e.check(o.sender.policy, o.sender.bus.Token != "", o.location)
 }
 
@@ -100,12 +105,60 @@ func newID() (string, error) {
 
 // save checks, stores and places. admin is held.
 func (o *Outbox) save(ctx context.Context, e Endpoint) error {
-	if err := e.check(o.sender.policy, o.sender.bus.Token != "", o.location); err != nil {
+	if err := o.check(e); err != nil {
 		return err
 	}
 	if err := o.store.PutEndpoint(ctx, e); err != nil {
 		return err
 	}
+	o.place(e, Health{})
+	return nil
+}
+
+// moved tells whether deliveries go elsewhere than before, or in another way.
+func (e Endpoint) moved(old Endpoint) bool {
+	return e.Target != old.Target || e.URL != old.URL || e.Certificate != old.Certificate || !maps.Equal(e.Headers, old.Headers)
+}
+
+// replace is save for an endpoint that there is. When it has moved, how the old
+// place has fared counts no more: what was tried there is due at once. admin is held.
+func (o *Outbox) replace(ctx context.Context, e, old Endpoint) error {
+	if !e.Enabled || !e.moved(old) {
+		return o.save(ctx, e)
+	}
+	if err := o.check(e); err != nil {
+		return err
+	}
+	o.halt(e.ID)
+	err := o.restart(ctx, e, Query{})
+	if err != nil {
+		o.place(old, Health{})
+	}
+	return err
+}
+
+// restart stores an endpoint as one without a past, and places it. admin is
+// held, and nothing is sent meanwhile.
+func (o *Outbox) restart(ctx context.Context, e Endpoint, q Query) error {
+	now := o.now().UTC()
+	_, err := o.requeue(ctx, e.ID, q, func(d *Delivery) bool {
+		if d.State != Retrying {
+			return false
+		}
+		d.Due, d.Tries = now, 0
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	if err := o.store.Record(ctx, Step{Endpoint: e.ID, Health: &Health{}, Put: &e}); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	if l := o.lanes[e.ID]; l != nil {
+		l.setHealth(Health{})
+	}
+	o.mu.Unlock()
 	o.place(e, Health{})
 	return nil
 }
@@ -138,13 +191,14 @@ func (o *Outbox) edit(ctx context.Context, id string, change func(*Endpoint) err
 	if e.Managed {
 		return e, managed(e)
 	}
+	old := e
 	e = e.clone()
 	if err := change(&e); err != nil {
 		return e, err
 	}
 	e = e.withDefaults()
 	e.Updated = o.now().UTC()
-	return e, o.save(ctx, e)
+	return e, o.replace(ctx, e, old)
 }
 
 func managed(e Endpoint) error {
@@ -185,12 +239,21 @@ func (o *Outbox) Delete(ctx context.Context, id string) error {
 	case e.Managed:
 		return managed(e)
 	}
-	return o.remove(ctx, id)
+	return o.remove(ctx, e)
 }
 
-func (o *Outbox) remove(ctx context.Context, id string) error {
-	o.unplace(id)
-	return o.store.DeleteEndpoint(ctx, id)
+// remove deletes an endpoint. One that cannot be deleted goes on as it was.
+func (o *Outbox) remove(ctx context.Context, e Endpoint) error {
+	h, err := o.Health(e.ID)
+	if err != nil {
+		return err
+	}
+	o.unplace(e.ID)
+	if err := o.store.DeleteEndpoint(ctx, e.ID); err != nil {
+		o.place(e, h)
+		return err
+	}
+	return nil
 }
 
 // Manage makes the endpoints of the settings file: those that are new are
@@ -210,7 +273,7 @@ func (o *Outbox) Manage(ctx context.Context, list []Endpoint) error {
 	}
 	for _, e := range o.Endpoints() {
 		if e.Managed && !wanted[e.ID] {
-			if err := o.remove(ctx, e.ID); err != nil {
+			if err := o.remove(ctx, e); err != nil {
 				return err
 			}
 		}
@@ -247,7 +310,7 @@ func (o *Outbox) manage(ctx context.Context, e Endpoint) error {
 	if !e.Enabled {
 		e.revive(o.store.Last(), e.Updated)
 	}
-	return o.save(ctx, e)
+	return o.replace(ctx, e, old)
 }
 
 // renew gives a new secret; the old one signs too for a day.
@@ -292,28 +355,8 @@ func (o *Outbox) Enable(ctx context.Context, id string) (Endpoint, error) {
 	now := o.now().UTC()
 	e.Updated = now
 	e.revive(o.store.Last(), now)
-	if err := e.check(o.sender.policy, o.sender.bus.Token != "", o.location); err != nil {
+	if err := o.check(e); err != nil {
 		return e, err
 	}
-	// First, while nothing is sent, what was tried becomes due.
-	_, err = o.requeue(ctx, id, Query{Since: e.BacklogFrom}, func(d *Delivery) bool {
-		if d.State != Retrying {
-			return false
-		}
-		d.Due, d.Tries = now, 0
-		return true
-	})
-	if err != nil {
-		return e, err
-	}
-	if err := o.store.Record(ctx, Step{Endpoint: id, Health: &Health{}, Put: &e}); err != nil {
-		return e, err
-	}
-	o.mu.Lock()
-	if l := o.lanes[id]; l != nil {
-		l.setHealth(Health{})
-	}
-	o.mu.Unlock()
-	o.place(e, Health{})
-	return e, nil
+	return e, o.restart(ctx, e, Query{Since: e.BacklogFrom})
 }

@@ -158,12 +158,13 @@ func (o *Outbox) place(e Endpoint, h Health) {
 	o.publish(list)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if l := o.lanes[e.ID]; l != nil {
+	l := o.lanes[e.ID]
+	if l == nil {
+		l = newLane(o, e, h)
+		o.lanes[e.ID] = l
+	} else {
 		l.set(e)
-		return
 	}
-	l := newLane(o, e, h)
-	o.lanes[e.ID] = l
 	if o.runCtx != nil {
 		l.start(o.runCtx)
 	}
@@ -173,6 +174,16 @@ func (o *Outbox) publish(list []Endpoint) {
 	marks := marksOf(list)
 	o.list.Store(&list)
 	o.marks.Store(&marks)
+}
+
+// halt stops an endpoint's lane until it is placed again. admin is held.
+func (o *Outbox) halt(id string) {
+	o.mu.Lock()
+	l := o.lanes[id]
+	o.mu.Unlock()
+	if l != nil {
+		l.stop()
+	}
 }
 
 // unplace stops an endpoint's lane and forgets the endpoint. admin is held.
@@ -263,8 +274,7 @@ func (o *Outbox) Apply(ctx context.Context, entries []journal.Entry, lost int) e
 	endpoints := *o.list.Load()
 	now := o.now().UTC()
 	var deliveries []Delivery
-	woken := map[string]bool{}
-	for _, entry := range entries {
+	for i, entry := range entries {
 		var v view
 		for _, e := range endpoints {
 			if v.row.Name == "" { // Decoded for the first endpoint only.
@@ -272,15 +282,33 @@ func (o *Outbox) Apply(ctx context.Context, entries []journal.Entry, lost int) e
 			}
 			for _, d := range e.plan(v, now, o.location) {
 				deliveries = append(deliveries, d)
-				woken[d.Endpoint] = true
 			}
 		}
+		if len(deliveries) < queueAtOnce && i < len(entries)-1 {
+			continue
+		}
+		if err := o.enqueue(ctx, entry.Seq, deliveries); err != nil {
+			return err
+		}
+		deliveries = nil
 	}
-	if err := o.store.Enqueue(ctx, entries[len(entries)-1].Seq, deliveries); err != nil {
+	return nil
+}
+
+// queueAtOnce bounds one transaction of Apply, in which many events meet many
+// endpoints: printers wait for it.
+const queueAtOnce = 500
+
+func (o *Outbox) enqueue(ctx context.Context, upTo uint64, deliveries []Delivery) error {
+	if err := o.store.Enqueue(ctx, upTo, deliveries); err != nil {
 		return err
 	}
-	for id := range woken {
-		o.wake(id)
+	woken := map[string]bool{}
+	for _, d := range deliveries {
+		if !woken[d.Endpoint] {
+			o.wake(d.Endpoint)
+		}
+		woken[d.Endpoint] = true
 	}
 	return nil
 }

@@ -4,7 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
+	"maps"
 	"mime"
 	"strings"
 	"text/template"
@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/journal"
 )
 
 // What a template may take.
@@ -23,6 +24,9 @@ const (
 	maxTime     = 250 * time.Millisecond
 	maxHeader   = 1 << 10
 )
+
+// errMissing is in every error about a field that is not there.
+var errMissing = errors.New("cannot be written")
 
 // errSlow is in every error that says that a template ran out of time.
 var errSlow = errors.New("the template takes more than 250 ms")
@@ -60,82 +64,9 @@ func (b *budget) spend(n int) error {
 // text gives a function's result out, if it can be afforded.
 func (b *budget) text(s string) (string, error) { return s, b.spend(len(s)) }
 
-// functions are all that a template may call. They can be listed without a budget.
-func (b *budget) functions() template.FuncMap {
-	return template.FuncMap{
-		"toJson": func(v any) (string, error) {
-			var out bytes.Buffer
-			enc := json.NewEncoder(&out)
-			enc.SetEscapeHTML(false)
-			if err := enc.Encode(v); err != nil {
-				return "", err
-			}
-			return b.text(strings.TrimSuffix(out.String(), "\n"))
-		},
-		"default": func(other, v any) any {
-			if v == nil || v == "" {
-				return other
-			}
-			return v
-		},
-		"upper":    func(v any) (string, error) { return b.text(strings.ToUpper(plain(v))) },
-		"lower":    func(v any) (string, error) { return b.text(strings.ToLower(plain(v))) },
-		"text":     func(v any) (string, error) { return b.text(plain(v)) },
-		"concat":   b.concat,
-		"truncate": func(n int, v any) (string, error) { return b.text(clip(plain(v), n)) },
-		"replace": func(from, to string, v any) (string, error) {
-			s := plain(v)
-			if from == "" || len(s)+strings.Count(s, from)*len(to) > maxOutput {
-				return "", errOutput
-			}
-			return b.text(strings.ReplaceAll(s, from, to))
-		},
-		"round": func(n int, v any) (string, error) {
-			f, ok := v.(float64)
-			if !ok {
-				return b.text(plain(v))
-			}
-			return b.text(fmt.Sprintf("%.*f", min(max(n, 0), 6), f))
-		},
-		"duration": func(v any) (string, error) {
-			f, ok := v.(float64)
-			if !ok {
-				return b.text(plain(v))
-			}
-			return b.text(span(int(f)))
-		},
-	}
-}
-
-// plain is a value as text; unknown is "".
-func plain(v any) string {
-	if v == nil {
-		return ""
-	}
-	return fmt.Sprint(v)
-}
-
-func (b *budget) concat(list ...any) (string, error) {
-	var s strings.Builder
-	for _, v := range list {
-		if s.WriteString(plain(v)); s.Len() > maxOutput {
-			return "", errOutput
-		}
-	}
-	return b.text(s.String())
-}
-
-// clip is the first n characters.
-func clip(s string, n int) string {
-	if n < 0 || utf8.RuneCountInString(s) <= n {
-		return s
-	}
-	return string([]rune(s)[:n])
-}
-
 // builtin are the language's own functions that can do no harm.
 func builtin() map[string]bool {
-	return map[string]bool{"and": true, "or": true, "not": true, "eq": true, "ne": true, "lt": true, "le": true, "gt": true, "ge": true, "index": true}
+	return map[string]bool{"and": true, "or": true, "not": true, "eq": true, "ne": true, "lt": true, "le": true, "gt": true, "ge": true, "index": true, "len": true}
 }
 
 // parsed is a template that holds only what is allowed.
@@ -206,6 +137,8 @@ func (in *inspector) node(n parse.Node, loops int) error {
 		if !ofEvent(n.Pipe) {
 			return fault.New(fault.Invalid, "must loop over a list of the event, such as .data.events")
 		}
+		// Writing nothing asks the budget, once for each time round.
+		n.List.Nodes = append([]parse.Node{&parse.TextNode{NodeType: parse.NodeText}}, n.List.Nodes...)
 		return in.branch(&n.BranchNode, loops+1)
 	case *parse.TemplateNode:
 		return fault.New(fault.Invalid, "must not define or call other templates")
@@ -264,8 +197,11 @@ func execute(text string, dot any, now func() time.Time) (string, error) {
 		return "", err
 	}
 	if err := t.Execute(b, dot); err != nil {
-		if errors.Is(err, errOutput) || errors.Is(err, errTime) {
+		switch {
+		case errors.Is(err, errOutput) || errors.Is(err, errSlow):
 			return "", err
+		case strings.Contains(err.Error(), "map has no entry for key"):
+			return "", fault.New(fault.Invalid, "%w: %s", errMissing, short(err))
 		}
 		return "", fault.New(fault.Invalid, "cannot be written: %s", short(err))
 	}
@@ -288,7 +224,7 @@ func (t Template) write(m message) (rendered, error) {
 	if r.contentType == "" {
 		r.contentType = applicationJSON
 	}
-	text, err := execute(t.Body, dot, time.Now)
+	text, err := executeFor(t.Body, dot)
 	if err != nil {
 		return r, fieldOf(err, "template.body")
 	}
@@ -297,13 +233,64 @@ func (t Template) write(m message) (rendered, error) {
 		return r, fault.New(fault.Invalid, "does not make valid JSON; write every text as {{toJson …}}").At("template.body")
 	}
 	for name, source := range t.Headers {
-		value, err := execute(source, dot, time.Now)
+		value, err := executeFor(source, dot)
 		if err != nil {
 			return r, fieldOf(err, "template.headers."+name)
 		}
 		r.headers[name] = headerText(value)
 	}
 	return r, nil
+}
+
+// executeFor is execute for an event: a field that only other events have is
+// unknown, one that no event has is a mistake.
+func executeFor(text string, dot map[string]any) (string, error) {
+	out, err := execute(text, dot, time.Now)
+	if errors.Is(err, errMissing) {
+		return execute(text, withUnknown(dot), time.Now)
+	}
+	return out, err
+}
+
+// withUnknown is an event with every field that any event has.
+func withUnknown(dot map[string]any) map[string]any {
+	all := maps.Clone(dot)
+	data, _ := dot["data"].(map[string]any)
+	data = maps.Clone(data)
+	for name, unknown := range unknownFields() {
+		if _, ok := data[name]; !ok {
+			data[name] = unknown
+		}
+	}
+	if events, ok := data["events"].([]any); ok && len(events) > 0 {
+		list := make([]any, len(events))
+		for i, e := range events {
+			event, _ := e.(map[string]any)
+			list[i] = withUnknown(event)
+		}
+		data["events"] = list
+	}
+	all["data"] = data
+	return all
+}
+
+// unknownFields are the data of every event, each unknown. A digest's list is empty.
+func unknownFields() map[string]any {
+	fields := map[string]any{}
+	whole := viewOf(Event{Entry: journal.Entry{Name: "print_failed", PrinterID: 1, Job: "x"}})
+	for _, f := range whole.facts() {
+		fields[f.name] = nil
+	}
+	names := renamed()
+	for _, row := range journal.Events() {
+		for _, name := range row.Fields {
+			if names[name] == "" {
+				fields[name] = nil
+			}
+		}
+	}
+	fields["count"], fields["events"] = nil, []any{}
+	return fields
 }
 
 func fieldOf(err error, field string) error {

@@ -78,6 +78,64 @@ func TestTemplate_WhatIsSaved(t *testing.T) {
 	}
 }
 
+func TestTemplate_AFieldThatOnlyOtherEventsHaveIsUnknown(t *testing.T) {
+	box := tester(t, webhook.Options{})
+	e := custom(`{"file":{{toJson .data.filename}},"price":{{toJson .data.price}},"layer":{{default 0 .data.layer}},"of":[{{range $i, $e := .data.events}}{{if $i}},{{end}}{{toJson $e.data.filename}}{{end}}]}`)
+	if _, err := box.Create(t.Context(), e); err != nil {
+		t.Fatal(err)
+	}
+	if got := render(t, e, sample(), webhook.Facts{}); got != `{"file":"be\"nch.3mf","price":null,"layer":0,"of":[]}` {
+		t.Errorf("the body is %s", got)
+	}
+	if got := render(t, custom(`{{toJson .data}}`), journal.Entry{Seq: 3, Name: "tariff_changed", Data: []byte(`{"price":0.3}`)}, webhook.Facts{}); got != `{"currency":null,"price":0.3,"seq":3}` {
+		t.Errorf("as a whole the data are %s, want those of the event alone", got)
+	}
+	for _, body := range []string{`{{toJson .data.filenam}}`, `{{toJson .titel}}`, `{{range .data.events}}{{toJson .data.filenam}}{{end}}1`} {
+		if _, err := box.Create(t.Context(), custom(body)); problem(err, "template.body") == "" {
+			t.Errorf("%s was saved (%v)", body, err)
+		}
+	}
+}
+
+func TestTemplate_WhatElseIsChecked(t *testing.T) {
+	box := tester(t, webhook.Options{Bus: webhook.Bus{URL: "http://supervisor/core/api/events/printwire_", Token: "t"}})
+	plain := custom("x")
+	for _, kind := range []string{"text/plain\r\nX-Evil: 1", "application/json;;", "nothing", "text/plain; charset=" + strings.Repeat("x", 200)} {
+		plain.Template.ContentType = kind
+		if _, err := box.Create(t.Context(), plain); problem(err, "template.content_type") == "" {
+			t.Errorf("the content type %q was saved (%v)", kind, err)
+		}
+	}
+	plain.Template.ContentType, plain.Template.Headers = "text/plain; charset=utf-8", map[string]string{}
+	for i := range 40 {
+		plain.Template.Headers[fmt.Sprint("X-", i)] = "x"
+	}
+	if _, err := box.Create(t.Context(), plain); problem(err, "template.headers") == "" {
+		t.Errorf("40 headers were saved (%v)", err)
+	}
+	plain.Template.Headers = nil
+	plain.Target, plain.URL = "home_assistant", ""
+	if _, err := box.Create(t.Context(), plain); problem(err, "format") == "" {
+		t.Errorf("a plain text for the event bus was saved (%v)", err)
+	}
+	if _, err := box.Create(t.Context(), webhook.Endpoint{Name: "x", Target: "home_assistant", Format: "ntfy"}); problem(err, "format") == "" {
+		t.Errorf("ntfy for the event bus was saved (%v)", err)
+	}
+}
+
+func TestTemplate_Functions(t *testing.T) {
+	for body, want := range map[string]string{
+		`{{fit 8 "abcdefgh"}}`: "abcdefgh", `{{fit 8 "abcdefghi"}}`: "abcde…", `{{fit 9 "ÄÖÜÄÖÜ"}}`: "ÄÖÜ…", `{{fit 1 "abc"}}`: "…", `{{fit -5 "abc"}}`: "…",
+		`{{truncate 2 "ÄÖÜ"}}`: "ÄÖ", `a={{urlquery "x&b=1 é"}}`: "a=x%26b%3D1+%C3%A9", `{{duration .data.duration}}`: "45m", `{{round 1 1.25}}`: "1.2", `{{len "abc"}}`: "3",
+	} {
+		e := custom(body)
+		e.Template.ContentType = "text/plain"
+		if got := render(t, e, sample(), webhook.Facts{}); got != want {
+			t.Errorf("%s is %q, want %q", body, got, want)
+		}
+	}
+}
+
 func TestTemplate_HeadersHoldOneLine(t *testing.T) {
 	box := tester(t, webhook.Options{})
 	server, requests := receive(t, nil)
@@ -122,6 +180,33 @@ func TestShipped_Messages(t *testing.T) {
 	box := tester(t, webhook.Options{})
 	if _, err := box.Create(t.Context(), webhook.Endpoint{Name: "x", URL: "https://api.telegram.org/bot1/sendMessage", Format: "telegram"}); problem(err, "variables.chat_id") == "" {
 		t.Errorf("Telegram without a chat was saved (%v)", err)
+	}
+}
+
+func TestShipped_LongTextsFit(t *testing.T) {
+	entry := sample()
+	entry.Data = []byte(`{"file_name":` + quoted("@channel "+strings.Repeat("😀&<", 3000)) + `}`)
+	for format, limit := range map[string]int{"discord": 4096, "mattermost": 16383, "ntfy": 4096, "gotify": 4096, "telegram": 4096, "slack": 40000} {
+		body := render(t, webhook.Endpoint{Format: format, Variables: map[string]string{"chat_id": "-1"}}, entry, webhook.Facts{})
+		text := body
+		if format != "ntfy" {
+			var fields struct {
+				Text, Message string
+				Embeds        []struct{ Description string }
+			}
+			if err := json.Unmarshal([]byte(body), &fields); err != nil {
+				t.Fatal(err)
+			}
+			if text = fields.Text + fields.Message; len(fields.Embeds) > 0 {
+				text = fields.Embeds[0].Description
+			}
+		}
+		if len(text) > limit || len(text) < 3000 || !strings.HasSuffix(text, "…") || strings.HasSuffix(text, "&…") {
+			t.Errorf("%s: the text has %d bytes and ends with %q, at most %d are taken", format, len(text), text[max(len(text)-10, 0):], limit)
+		}
+		if format == "mattermost" && strings.Contains(text, "@channel") {
+			t.Error("a file's name calls everybody of the channel")
+		}
 	}
 }
 

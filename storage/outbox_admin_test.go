@@ -1,0 +1,170 @@
+package storage_test
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/printwire/printwire/fault"
+	"github.com/printwire/printwire/webhook"
+)
+
+func TestOutbox_ANewURLIsTriedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.add("wrong.example")
+		r.net.answer = func(h hit, _ int) (int, http.Header) {
+			if h.host == "wrong.example" {
+				return 503, http.Header{"Retry-After": {"86400"}}
+			}
+			return 200, nil
+		}
+		r.happen("print_started", "print_complete")
+		r.pass(10 * time.Minute)
+		if _, err := r.Update(t.Context(), e.ID, func(e *webhook.Endpoint) { e.URL = secretURL("right.example") }); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(time.Second)
+		if got := names(r.net.seen("right.example")); got != "print_started print_complete" {
+			t.Errorf("a second after the URL was mended it had got %q", got)
+		}
+		if h, err := r.Health(e.ID); err != nil || h.Failures != 0 {
+			t.Errorf("the health is %+v (%v)", h, err)
+		}
+		before := len(r.net.seen("wrong.example"))
+		if _, err := r.Update(t.Context(), e.ID, func(e *webhook.Endpoint) { e.URL = secretURL("wrong.example") }); err != nil {
+			t.Fatal(err)
+		}
+		r.happen("print_failed")
+		r.pass(time.Minute)
+		if _, err := r.Update(t.Context(), e.ID, func(e *webhook.Endpoint) { e.Name = "Other" }); err != nil {
+			t.Fatal(err)
+		}
+		r.pass(time.Minute)
+		if got := len(r.net.seen("wrong.example")) - before; got != 1 {
+			t.Errorf("%d requests: another name is no reason to ask a receiver early that wants to be left alone", got)
+		}
+	})
+}
+
+func TestOutbox_AnEndpointThatCannotBeDeletedGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFaulty(t)
+		e, err := f.Create(t.Context(), webhook.Endpoint{Name: "a", URL: secretURL("a.example")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.full.Store(true)
+		if err := f.Delete(t.Context(), e.ID); err == nil {
+			t.Fatal("a full disk gave no error")
+		}
+		f.full.Store(false)
+		f.happen(t, "print_complete")
+		wait(time.Second)
+		if got := names(f.net.seen("a.example")); got != "print_complete" {
+			t.Errorf("afterwards it got %q", got)
+		}
+		if err := f.Delete(t.Context(), e.ID); err != nil || len(f.Endpoints()) != 0 {
+			t.Errorf("the second time gave %v", err)
+		}
+	})
+}
+
+func TestOutbox_ManyEventsForManyEndpoints(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		var first webhook.Endpoint
+		for i := range 12 {
+			e := r.add(fmt.Sprintf("e%d.example", i))
+			if i == 0 {
+				first = e
+			}
+		}
+		var down atomic.Bool
+		r.net.answer = func(hit, int) (int, http.Header) {
+			if down.Load() {
+				return 500, nil
+			}
+			return 200, nil
+		}
+		r.happen(slices.Repeat([]string{"print_complete"}, 300)...)
+		r.pass(time.Minute)
+		for i := range 12 {
+			ids := map[string]bool{}
+			hits := r.net.seen(fmt.Sprintf("e%d.example", i))
+			for _, h := range hits {
+				ids[h.id] = true
+			}
+			if len(hits) != 300 || len(ids) != 300 {
+				t.Errorf("endpoint %d got %d requests with %d ids, want 300", i, len(hits), len(ids))
+			}
+		}
+		down.Store(true)
+		r.happen(slices.Repeat([]string{"print_complete"}, 1500)...)
+		r.pass(time.Minute)
+		if err := r.Delete(t.Context(), first.ID); err != nil {
+			t.Fatal(err)
+		}
+		if list, err := r.store.Webhooks().Deliveries(t.Context(), first.ID, webhook.Query{}); err != nil || len(list) != 0 {
+			t.Errorf("a deleted endpoint has %d deliveries (%v)", len(list), err)
+		}
+		if n, err := r.store.Webhooks().Next(t.Context(), first.ID); err != nil || n.HasApart || n.HasQueued {
+			t.Errorf("a deleted endpoint has a queue (%v)", err)
+		}
+	})
+}
+
+func TestOutbox_IdsNameOneDelivery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.add("a.example", func(e *webhook.Endpoint) { e.Digest = webhook.Digest{Mode: "both", At: "08:00"} })
+		r.happen("print_complete")
+		r.pass(time.Minute)
+		list, err := r.Deliveries(t.Context(), e.ID, webhook.Query{})
+		if err != nil || len(list) != 2 {
+			t.Fatalf("there are %+v (%v)", list, err)
+		}
+		for _, d := range list {
+			if got, err := r.Delivery(t.Context(), d.ID()); err != nil || got.Key != d.Key || got.State != d.State {
+				t.Errorf("%s gives %+v (%v), want %+v", d.ID(), got, err, d)
+			}
+		}
+		for _, id := range []string{"daily_digest", "an_item"} {
+			err := r.Manage(t.Context(), []webhook.Endpoint{{ID: id, Name: "A", URL: secretURL("a.example")}})
+			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "must not end with") {
+				t.Errorf("the id %s gave %v: its deliveries would have the ids of another's", id, err)
+			}
+		}
+	})
+}
+
+func TestOutbox_DigestOfMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.add("a.example", func(e *webhook.Endpoint) {
+			e.Digest, e.Format = webhook.Digest{Mode: "digest", At: "08:00"}, "custom"
+			e.Template = webhook.Template{Body: `{"event":{{toJson .event}},"count":{{len .data.events}},"all":{{toJson .}}}`}
+		})
+		r.happen(slices.Repeat([]string{"print_complete"}, 230)...)
+		r.pass(9 * time.Hour)
+		total := 0.0
+		ids := map[string]bool{}
+		for _, h := range r.net.seen("a.example") {
+			count, _ := h.body["count"].(float64)
+			total += count
+			ids[h.id] = true
+		}
+		if total != 230 || len(ids) != len(r.net.seen("a.example")) {
+			t.Errorf("the digests have %v events under %d ids: %s", total, len(ids), r.states(e.ID))
+		}
+		r.pass(48 * time.Hour)
+		if got := len(r.net.seen("a.example")); got != len(ids) {
+			t.Errorf("%d digests of days without events", got-len(ids))
+		}
+	})
+}

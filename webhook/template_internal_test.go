@@ -1,0 +1,29 @@
+package webhook
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+func TestExecute_ALoopThatWritesNothingHasAnEndInTime(t *testing.T) {
+	events := make([]any, 50)
+	dot := map[string]any{"data": map[string]any{"events": events}}
+	start := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	asked := 0
+	now := func() time.Time {
+		asked++
+		return start.Add(time.Duration(asked) * time.Millisecond)
+	}
+	_, err := execute(`{{range .data.events}}{{range $.data.events}}{{if eq 1 2}}x{{end}}{{end}}{{end}}`, dot, now)
+	if !errors.Is(err, errSlow) || asked > 260 {
+		t.Errorf("after asking for the time %d times the error is %v, want that it took too long", asked, err)
+	}
+}
+
+func TestLane_APanicIsAnError(t *testing.T) {
+	l := newLane(New(Options{}), Endpoint{ID: "x", Enabled: true}, Health{}) // Without a store.
+	if _, err := l.guarded(t.Context()); err == nil {
+		t.Error("a panic gave no error")
+	}
+}
