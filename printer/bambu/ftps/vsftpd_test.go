@@ -157,6 +157,11 @@ func TestVsftpd_SessionReuseRequired(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	written := time.Date(2026, 5, 1, 9, 30, 7, 0, time.UTC)
+	must(t, os.Chtimes(filepath.Join(disk, "cache", "Wall bracket.gcode.3mf"), written, written))
+	if date, err := conn.Date("/cache/Wall bracket.gcode.3mf"); date != "20260501093007" || err != nil {
+		t.Errorf("date %q, %v", date, err)
+	}
 	for range 3 {
 		var got bytes.Buffer
 		if err := conn.Fetch("/cache/Wall bracket.gcode.3mf", size, &got); err != nil {
