@@ -138,6 +138,17 @@ func TestRender_BambuddyIsFlatAndAllText(t *testing.T) {
 			t.Errorf("the body lacks %s:\n%s", want, got)
 		}
 	}
+	jump := events(t, job("", 20, "", 600), job("", 80, "", 900), printer.Marks{Percent: []int{25, 50, 75}})
+	for i, want := range []string{"25", "50", "75"} {
+		if got := render(t, webhook.Endpoint{Format: "bambuddy"}, jump[i], webhook.Facts{}); !strings.Contains(got, `"progress":"`+want+`","remaining_time":"Unknown"`) {
+			t.Errorf("the milestone %s is told as %s", want, got)
+		}
+	}
+	guess := started[0]
+	guess.Data = []byte(`{"estimate_seconds":5400,"remaining_seconds":0}`)
+	if got := render(t, webhook.Endpoint{Format: "bambuddy"}, guess, webhook.Facts{}); !strings.Contains(got, `"estimated_time":"1h 30m"`) {
+		t.Errorf("the slicer's estimate is told as %s", got)
+	}
 	test := journal.Entry{Seq: 1, Time: at(), Name: "test", Data: []byte(`{}`)}
 	if got := render(t, webhook.Endpoint{Format: "bambuddy"}, test, webhook.Facts{}); strings.Contains(got, `"event"`) {
 		t.Errorf("a test message names an event: %s", got)

@@ -149,4 +149,21 @@ func TestQuiet_Hours(t *testing.T) {
 			t.Errorf("the digest after %s is at %s, want %s", from, got, want)
 		}
 	}
+	// Every day has one digest, also where summer time begins at midnight and an hour is there twice.
+	for _, zone := range []string{"Europe/Berlin", "America/Havana", "Africa/Cairo", "Australia/Lord_Howe", "Asia/Kathmandu"} {
+		place, err := time.LoadLocation(zone)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, minute := range []string{"00:00", "00:30", "02:30", "23:59"} {
+			d, days := webhook.Digest{Mode: "digest", At: minute}, map[string]int{}
+			end := time.Date(2027, 1, 1, 0, 0, 0, 0, place)
+			for at := d.Next(time.Date(2025, 12, 31, 23, 59, 59, 0, place), place); at.Before(end); at = d.Next(at, place) {
+				days[at.In(place).Format("2006-01-02")]++
+			}
+			if len(days) != 365 {
+				t.Errorf("%s at %s: digests on %d days of the year", zone, minute, len(days))
+			}
+		}
+	}
 }

@@ -16,11 +16,16 @@ func clockTime(text string) (int, error) {
 	return h*60 + m, nil
 }
 
-// on is a time of day on a day, in its zone. In the hour that a change to
-// summer time leaves out, it is the moment after it.
-func on(day time.Time, minutes int) time.Time {
-	y, m, d := day.Date()
-	return time.Date(y, m, d, minutes/60, minutes%60, 0, 0, day.Location())
+// on is a time of day some days after a time, in its zone. In the hour that a
+// change to summer time leaves out, it is the moment after it. The day is
+// counted by its date: some zones leave out midnight.
+func on(at time.Time, days, minutes int) time.Time {
+	y, m, d := at.Date()
+	t := time.Date(y, m, d+days, minutes/60, minutes%60, 0, 0, at.Location())
+	_, offset := t.Zone()
+	shown := t.Unix() + int64(offset)
+	asked := time.Date(y, m, d+days, minutes/60, minutes%60, 0, 0, time.UTC).Unix()
+	return t.Add(time.Duration(max(asked-shown, 0)) * time.Second)
 }
 
 // Ends is when the quiet hours around a time end; false when there are none then.
@@ -34,10 +39,10 @@ func (q Quiet) Ends(at time.Time, zone *time.Location) (time.Time, bool) {
 		return time.Time{}, false
 	}
 	at = at.In(zone)
-	for _, day := range []time.Time{at.AddDate(0, 0, -1), at} {
-		start, end := on(day, from), on(day, to)
+	for day := -1; day <= 0; day++ {
+		start, end := on(at, day, from), on(at, day, to)
 		if to <= from {
-			end = on(day.AddDate(0, 0, 1), to)
+			end = on(at, day+1, to)
 		}
 		if !at.Before(start) && at.Before(end) {
 			return end, true
@@ -54,7 +59,7 @@ func (d Digest) Next(at time.Time, zone *time.Location) time.Time {
 	}
 	at = at.In(zone)
 	for day := range 3 {
-		if t := on(at.AddDate(0, 0, day), minutes); t.After(at) {
+		if t := on(at, day, minutes); t.After(at) {
 			return t
 		}
 	}

@@ -10,8 +10,8 @@ import (
 // words are an event in text, for receivers that show it to people. A missing
 // one is "".
 type words struct {
-	printer, filename, duration, remaining, eta, grams, details, progress, reason, layers, temperature, code string
-	price                                                                                                    string
+	printer, filename, duration, remaining, estimate, eta, grams, details, progress, reason, layers, temperature, code string
+	price                                                                                                              string
 }
 
 func (v view) words(zone *time.Location) words {
@@ -26,6 +26,10 @@ func (v view) words(zone *time.Location) words {
 	if d.RemainingSeconds != nil && d.Result == "" {
 		w.remaining = span(*d.RemainingSeconds)
 		w.eta = v.end().In(zone).Format("15:04")
+	}
+	w.estimate = w.remaining
+	if d.EstimateSeconds != nil && *d.EstimateSeconds > 0 && (d.RemainingSeconds == nil || *d.RemainingSeconds <= 0) {
+		w.estimate = span(*d.EstimateSeconds)
 	}
 	if d.FilamentUsed != nil {
 		w.grams = strconv.FormatFloat(*d.FilamentUsed, 'f', 1, 64)
@@ -104,7 +108,7 @@ func (w words) table() map[string]string {
 // flat is the table of the flat body's fields.
 func (w words) flat() map[string]string {
 	return map[string]string{
-		"filename": w.filename, "duration": w.duration, "estimated_time": w.remaining, "remaining_time": w.remaining, "eta": w.eta,
+		"filename": w.filename, "duration": w.duration, "estimated_time": w.estimate, "remaining_time": w.remaining, "eta": w.eta,
 		"filament_grams": w.grams, "filament_details": w.details, "progress": w.progress, "reason": w.reason, "total_layers": w.layers,
 		"bed_temp": w.temperature, "threshold": "40", "error_type": w.code, "error_detail": w.reason,
 	}
@@ -172,6 +176,9 @@ func (v view) flat(zone *time.Location, variables map[string]string) object {
 		return s
 	}
 	w := v.words(zone)
+	if v.Entry.Name == "print_progress" && v.detail.MilestoneKind == "percent" {
+		w.progress = number(v.detail.Milestone) // Of several that were crossed at once, each says which it is.
+	}
 	if v.Entry.PrinterID != 0 {
 		o = append(o, field{"printer", unknown(w.printer)})
 	}

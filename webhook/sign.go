@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"bytes"
 	"crypto/ed25519"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -73,6 +74,8 @@ func parseSecret(signature string, s secret.Text) ([]byte, error) {
 		return ed25519.NewKeyFromSeed(key), nil
 	case signature == Ed25519 && len(key) != ed25519.PrivateKeySize:
 		return nil, fault.New(fault.Invalid, "must have 32 or 64 bytes, got %d", len(key))
+	case signature == Ed25519 && !bytes.Equal(key, ed25519.NewKeyFromSeed(key[:ed25519.SeedSize])):
+		return nil, fault.New(fault.Invalid, "must be a key pair: the second half is the public key of the first")
 	}
 	return key, nil
 }

@@ -130,6 +130,10 @@ func TestSignature_Ed25519(t *testing.T) {
 	if _, err := box.Test(t.Context(), e.ID); err != nil {
 		t.Fatal(err)
 	}
+	torn := "whsk_" + base64.StdEncoding.EncodeToString(make([]byte, ed25519.PrivateKeySize))
+	if _, err := box.Create(t.Context(), webhook.Endpoint{Name: "x", URL: secret.Text(server.URL), Signature: webhook.Ed25519, Secret: secret.Text(torn)}); problem(err, "secret") == "" {
+		t.Errorf("two halves that are no pair were saved (%v)", err)
+	}
 	g := <-requests
 	text, ok := strings.CutPrefix(e.PublicKey(), "whpk_")
 	key, err := base64.StdEncoding.DecodeString(text)
