@@ -4,12 +4,10 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/webhook"
 )
 
@@ -130,10 +128,18 @@ func TestOutbox_IdsNameOneDelivery(t *testing.T) {
 				t.Errorf("%s gives %+v (%v), want %+v", d.ID(), got, err, d)
 			}
 		}
-		for _, id := range []string{"daily_digest", "an_item"} {
-			err := r.Manage(t.Context(), []webhook.Endpoint{{ID: id, Name: "A", URL: secretURL("a.example")}})
-			if !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "must not end with") {
-				t.Errorf("the id %s gave %v: its deliveries would have the ids of another's", id, err)
+		if err := r.Manage(t.Context(), []webhook.Endpoint{{ID: e.ID + "_digest", Name: "Digest", URL: secretURL("b.example")}}); err != nil {
+			t.Fatal(err)
+		}
+		r.happen("print_failed")
+		r.pass(9 * time.Hour)
+		seen := map[string]string{}
+		for _, host := range []string{"a.example", "b.example"} {
+			for _, h := range r.net.seen(host) {
+				if d, err := r.Delivery(t.Context(), h.id); err != nil || d.ID() != h.id || seen[h.id] != "" {
+					t.Errorf("%s at %s gives %+v (%v); it was at %q before", h.id, host, d, err, seen[h.id])
+				}
+				seen[h.id] = host
 			}
 		}
 	})

@@ -194,7 +194,7 @@ func TestOutbox_Digest(t *testing.T) {
 		r.start()
 		r.pass(8 * time.Hour)
 		hits := r.net.seen("digest.example")
-		if names(hits) != "digest digest digest" || hits[2].id != hits[0].id || hits[2].id != "msg_2_"+e.ID+"_digest" {
+		if names(hits) != "digest digest digest" || hits[2].id != hits[0].id || hits[2].id != "msg_2_"+e.ID+"-digest" {
 			t.Fatalf("the digest came as %+v", hits)
 		}
 		data := hits[2].body["data"].(map[string]any)

@@ -26,7 +26,7 @@ type Policy struct {
 	PublicOnly bool
 	// Only, if not empty, is all that is allowed.
 	Only []netip.Prefix
-	// Loopback allows the machine itself; for tests.
+	// Loopback allows the machine itself, for a receiver that runs beside the program.
 	Loopback bool
 	// Resolve finds a name's addresses; nil is the system's resolver.
 	Resolve func(ctx context.Context, host string) ([]netip.Addr, error)

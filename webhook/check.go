@@ -102,11 +102,6 @@ func (e Endpoint) check(p Policy, bus bool, own *time.Location) error {
 	if !idPattern.MatchString(e.ID) {
 		all.add("id", "must be 1 to 40 of a–z, 0–9 and _")
 	}
-	for _, suffix := range suffixes() {
-		if suffix != "" && strings.HasSuffix(e.ID, suffix) {
-			all.add("id", "must not end with %s", suffix)
-		}
-	}
 	if name := strings.TrimSpace(e.Name); name == "" || utf8.RuneCountInString(name) > 64 || strings.ContainsFunc(name, unicode.IsControl) {
 		all.add("name", "must have 1 to 64 characters")
 	}

@@ -45,8 +45,8 @@ type Key struct {
 	Part     Part   `json:"part,omitempty"`
 }
 
-// suffixes tell the parts of an event apart in ids. No endpoint's id ends with one.
-func suffixes() [Together + 1]string { return [...]string{Item: "_item", Together: "_digest"} }
+// suffixes tell the parts of an event apart in ids. No endpoint's id has a dash.
+func suffixes() [Together + 1]string { return [...]string{Item: "-item", Together: "-digest"} }
 
 // ID is the webhook-id, the same on every attempt.
 func (k Key) ID() string {
