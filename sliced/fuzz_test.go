@@ -102,6 +102,7 @@ func FuzzReadGCode(f *testing.F) {
 	})
 }
 
+// FuzzCover makes a cover of a picture, and reads it as the pictures of a plate.
 func FuzzCover(f *testing.F) {
 	f.Add(picture(f, 20, 10))
 	f.Add(claim(65535, 65535))
@@ -110,6 +111,19 @@ func FuzzCover(f *testing.F) {
 		checkFault(t, err)
 		if len(cover) > sliced.MaxCover {
 			t.Errorf("a cover of %d bytes", len(cover))
+		}
+		packed := raw(t, stored(infoName, plates), stored("Metadata/top_2.png", string(b)), stored("Metadata/pick_2.png", string(b)))
+		facts, images, err := sliced.Read(bytes.NewReader(packed), int64(len(packed)), 2)
+		if err != nil || facts.Grams != 3.5 {
+			t.Errorf("a picture cost the facts: %+v, %v", facts, err)
+		}
+		for kind, image := range images {
+			if len(image) == 0 || len(image) > sliced.MaxCover {
+				t.Errorf("the picture %s has %d bytes", kind, len(image))
+			}
+		}
+		if (images[sliced.PlatePicture] != nil) != (cover != nil) {
+			t.Errorf("a cover of %d bytes alone, and of %d in an archive", len(cover), len(images[sliced.PlatePicture]))
 		}
 	})
 }
