@@ -20,6 +20,11 @@ const (
 	// catchUpAfter is how long after the start missed runs begin: what else
 	// starts with the program goes first.
 	catchUpAfter = 30 * time.Second
+	// lookEvery is how often it is looked for runs that were missed because the
+	// machine slept or its clock was set: timers know nothing of either.
+	lookEvery = 15 * time.Minute
+	// early is how much too early a timer may be, by a clock that is being set.
+	early = time.Minute
 	// jobStopLimit is how long a stop waits for jobs that are running.
 	jobStopLimit = time.Second
 )
@@ -110,7 +115,7 @@ func newScheduler(rows []jobRow, store jobStore, zone *time.Location, log *slog.
 			}
 		}
 		// A time that is still to come was written by a clock that was wrong.
-		if at := now(); j.record.Done.IsZero() && row.when.every == 0 || j.record.Done.After(at) {
+		if at := now(); j.record.Done.IsZero() && row.when.every == 0 || j.record.Done.After(at.Add(early)) {
 			j.record.Done = at
 			fresh[row.name] = j.record.encode()
 		}
@@ -151,8 +156,6 @@ func (s *scheduler) begin(ctx context.Context, clock gocron.Scheduler) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ctx = ctx
-	var missed []*job
-	now := s.now()
 	for _, j := range s.jobs {
 		if j.when.never() {
 			continue
@@ -163,7 +166,7 @@ func (s *scheduler) begin(ctx context.Context, clock gocron.Scheduler) error {
 		}
 		if j.when.every > 0 {
 			definition = gocron.DurationJob(j.when.every)
-			if first := j.when.next(j.record.Done); first.After(now) {
+			if first := j.when.next(j.record.Done); first.After(s.now()) {
 				options = append(options, gocron.WithStartAt(gocron.WithStartDateTime(first)))
 			}
 		}
@@ -172,28 +175,33 @@ func (s *scheduler) begin(ctx context.Context, clock gocron.Scheduler) error {
 			return fmt.Errorf("scheduling %s: %w", j.name, err)
 		}
 		j.timer = timer
-		if j.when.last(now).After(j.record.Done) {
-			missed = append(missed, j)
-		}
 	}
 	clock.Start()
-	s.running.Go(func() { s.catchUp(ctx, missed) }) // owner: Run waits for all that run, in end
+	s.running.Go(func() { s.catchUp(ctx) }) // owner: Run waits for all that run, in end
 	return nil
 }
 
-// catchUp runs what was missed, one after another, once each.
-func (s *scheduler) catchUp(ctx context.Context, missed []*job) {
-	if len(missed) == 0 || !pause(ctx, catchUpAfter) {
-		return
+// catchUp runs what was missed, one job after another and each once, soon
+// after the start and whenever it is looked for.
+func (s *scheduler) catchUp(ctx context.Context) {
+	for wait := catchUpAfter; pause(ctx, wait); wait = lookEvery {
+		for _, j := range s.jobs {
+			if s.missed(j) {
+				s.due(j)
+			}
+		}
 	}
-	for _, j := range missed {
-		s.due(j)
-	}
+}
+
+func (s *scheduler) missed(j *job) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !j.when.never() && j.when.last(s.now()).After(j.record.Done)
 }
 
 // due runs a job because it is time, unless it runs already.
 func (s *scheduler) due(j *job) {
-	ctx, _, err := s.claim(j)
+	ctx, _, err := s.claim(j, bySchedule)
 	if err != nil {
 		s.log.Debug("a job that is due does not run", "job", j.name, "error", err)
 		return
@@ -209,7 +217,7 @@ func (s *scheduler) start(name string) (ended <-chan struct{}, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ctx, ended, err := s.claim(j)
+	ctx, ended, err := s.claim(j, byPerson)
 	if err != nil {
 		return nil, err
 	}
@@ -226,8 +234,9 @@ func (s *scheduler) find(name string) (*job, error) {
 	return nil, fault.New(fault.NotFound, "there is no job %.50q", name)
 }
 
-// claim makes a job run, to the end of ctx: perform has to follow.
-func (s *scheduler) claim(j *job) (ctx context.Context, ended <-chan struct{}, err error) {
+// claim makes a job run, to the end of ctx: perform has to follow. The library
+// may tell twice that a job is due, when its timer was early.
+func (s *scheduler) claim(j *job, by string) (ctx context.Context, ended <-chan struct{}, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -235,6 +244,8 @@ func (s *scheduler) claim(j *job) (ctx context.Context, ended <-chan struct{}, e
 		return nil, nil, fault.New(fault.Conflict, "no job can run while the bridge starts or stops")
 	case j.ended != nil:
 		return nil, nil, fault.New(fault.Conflict, "the job %s is running already", j.name)
+	case by == bySchedule && !j.when.last(s.now().Add(early)).After(j.record.Done):
+		return nil, nil, fault.New(fault.Conflict, "the job %s has run already", j.name)
 	}
 	j.ended = make(chan struct{})
 	s.running.Add(1)
@@ -258,12 +269,12 @@ func (s *scheduler) perform(ctx context.Context, j *job, by string) {
 		run.Message = err.Error()
 		log.Error("a job failed", "error", err)
 	default:
-		log.Info("a job is done", "summary", summary)
+		log.Debug("a job is done", "summary", summary)
 	}
 	s.mu.Lock()
 	j.record.Last = &run
 	if !cut {
-		j.record.Done = run.Start
+		j.record.Done = j.keeps(run)
 	}
 	text, ended := j.record.encode(), j.ended
 	j.ended = nil
@@ -272,6 +283,22 @@ func (s *scheduler) perform(ctx context.Context, j *job, by string) {
 		s.log.Error("how a job went cannot be remembered", "job", j.name, "error", err)
 	}
 	close(ended)
+}
+
+// keeps is up to when a run keeps the schedule: to its start, or to what was
+// due while it ran, or to what it ran for when its timer was early.
+func (j *job) keeps(run jobRun) time.Time {
+	by := run.End
+	if run.By == bySchedule && by.Before(run.Start.Add(early)) {
+		by = run.Start.Add(early)
+	}
+	if j.when.never() {
+		return run.Start
+	}
+	if due := j.when.last(by); due.After(run.Start) {
+		return due
+	}
+	return run.Start
 }
 
 // guard does a job; a panic is an error of this job alone.
