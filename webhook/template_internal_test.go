@@ -2,6 +2,11 @@ package webhook
 
 import (
 	"errors"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 )
@@ -25,5 +30,19 @@ func TestLane_APanicIsAnError(t *testing.T) {
 	l := newLane(New(Options{}), Endpoint{ID: "x", Enabled: true}, Health{}) // Without a store.
 	if _, err := l.guarded(t.Context()); err == nil {
 		t.Error("a panic gave no error")
+	}
+}
+
+func TestDocs_NameEveryFunction(t *testing.T) {
+	text, err := os.ReadFile("../docs/webhooks.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, table, _ := strings.Cut(string(text), "| Function |")
+	names := slices.Concat(slices.Collect(maps.Keys((&budget{}).functions())), slices.Collect(maps.Keys(builtin())))
+	for _, name := range names {
+		if !regexp.MustCompile("[` ]" + name + "[` ]").MatchString(table) {
+			t.Errorf("docs/webhooks.md does not name the function %s", name)
+		}
 	}
 }
