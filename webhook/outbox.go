@@ -280,9 +280,7 @@ func (o *Outbox) Apply(ctx context.Context, entries []journal.Entry, lost int) e
 			if v.row.Name == "" { // Decoded for the first endpoint only.
 				v = viewOf(Event{Entry: entry, Facts: o.facts(ctx, entry)})
 			}
-			for _, d := range e.plan(v, now, o.location) {
-				deliveries = append(deliveries, d)
-			}
+			deliveries = append(deliveries, e.plan(v, now, o.location)...)
 		}
 		if len(deliveries) < queueAtOnce && i < len(entries)-1 {
 			continue

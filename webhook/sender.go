@@ -25,7 +25,9 @@ import (
 
 // What one attempt may take.
 const (
-	totalTime         = 15 * time.Second
+	totalTime = 15 * time.Second
+	// answerTime is how long the body of an answer may take whose head is there.
+	answerTime        = 2 * time.Second
 	maxResponse       = 64 << 10
 	maxResponseHeader = 16 << 10
 	keptResponse      = 2 << 10
@@ -164,6 +166,8 @@ func (s *sender) send(ctx context.Context, client *http.Client, e Endpoint, d De
 		return o.failed(err)
 	}
 	defer resp.Body.Close()
+	late := time.AfterFunc(answerTime, cancel) // owner: the deferred Stop; what it calls never waits
+	defer late.Stop()
 	body, err := io.ReadAll(io.LimitReader(resp.Body, maxResponse))
 	o.Status, o.Response = resp.StatusCode, excerpt(body, keptResponse)
 	switch {

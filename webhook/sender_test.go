@@ -83,6 +83,13 @@ func TestSend_TheAnswerIsBounded(t *testing.T) {
 	if a, took := try(t, interim); a.Status != 0 || a.Error == "" || took > 5*time.Second {
 		t.Errorf("endless interim answers gave %+v after %s", a, took)
 	}
+	endlessly := raw(t, func(c net.Conn) {
+		fmt.Fprint(c, "HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nyes\r\n")
+		_, _ = c.Read(make([]byte, 1)) // Until the sender has had enough.
+	})
+	if a, took := try(t, endlessly); a.Status != 202 || a.Error != "" || took > 10*time.Second {
+		t.Errorf("an answer that never ends gave %+v after %s", a, took)
+	}
 	garbage := raw(t, func(c net.Conn) { fmt.Fprint(c, "\x00\x01 no http\r\n\r\n") })
 	if a, _ := try(t, garbage); a.Status != 0 || a.Error == "" {
 		t.Errorf("garbage gave %+v", a)
