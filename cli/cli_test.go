@@ -29,6 +29,9 @@ func TestMain_HelpAndVersion(t *testing.T) {
 		{"the version by command", "version", "printwire 1.2.3\n"},
 		{"the version for programs", "version --json", `"version": "1.2.3"`},
 		{"the data folder's default", "printers list --help", "PRINTWIRE_DATA"},
+		{"the formats of webhooks", "webhooks formats", "\ntelegram        chat_id    a message by a Telegram bot"},
+		{"a format's template", "webhooks formats slack", `{"text":{{toJson`},
+		{"a format for programs", "webhooks formats ntfy --json", `"Title": "{{truncate 200 .title}}"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, stderr := command(t, nil, strings.Fields(c.args)...)
@@ -47,6 +50,8 @@ func TestMain_RefusesWhatItDoesNotKnow(t *testing.T) {
 		{"a flag", "printers list --nonsense", "--nonsense", "printwire printers list --help"},
 		{"a flag alone", "--nonsense", "--nonsense", "printwire --help"},
 		{"a missing flag", "keys create", "--name", "printwire keys create --help"},
+		{"a format that is no template", "webhooks formats standard", "start from another one", ""},
+		{"milestones of a webhook", "webhooks add --milestones half", "25,50,75, or none", "printwire webhooks add --help"},
 		{"a home", "keys list", "name the data folder with --data or PRINTWIRE_DATA", ""},
 		{"a home to serve from", "serve", "name the data folder with --data or PRINTWIRE_DATA", ""},
 	} {

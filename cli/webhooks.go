@@ -325,10 +325,10 @@ func (c webhookFormatsCmd) Run(env Env) error {
 	}
 	i := slices.IndexFunc(all, func(f app.WebhookFormat) bool { return f.Name == c.Name })
 	if i < 0 {
-		return fault.New(fault.NotFound, "there is no format %.64q", c.Name).WithHint("see \"printwire webhooks formats\"")
+		return fault.New(fault.Invalid, "there is no format %.64q", c.Name).WithHint("see \"printwire webhooks formats\"")
 	}
 	if all[i].Template == "" && !c.JSON {
-		return fault.New(fault.Unsupported, "the format %s is not a template", c.Name).WithHint("start from another one, such as discord")
+		return fault.New(fault.Invalid, "the format %s is not a template", c.Name).WithHint("start from another one, such as discord")
 	}
 	return d.show(env, all[i], func(w io.Writer) error { return printTemplate(env, w, all[i]) })
 }
