@@ -78,7 +78,7 @@ func (s *automated) automations() string {
 		"failure":         {"also": note("{{ tag }}", ""), "page": "/lovelace/printers"},
 		"filament_runout": {},
 	}
-	var list []any
+	list := listeners()
 	for _, name := range slices.Sorted(maps.Keys(inputs)) {
 		input := inputs[name]
 		input["printer"], input["phones"] = s.device, []any{s.phoneDevice}
@@ -227,4 +227,6 @@ func (s *automated) ranOut() {
 	s.phone.presses(n.button("Resume"))
 	s.in.until("printwire/"+s.x1.Serial()+"/activity", "printing")
 	s.phone.loses(n.Data.Tag, 20*time.Second)
+	s.x1.Cancel(simulator.CodeWithState)
+	s.about("e2e/bus", "Gear", "print_stopped", 60*time.Second)
 }

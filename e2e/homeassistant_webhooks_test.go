@@ -3,15 +3,18 @@ package e2e_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/printwire/printwire/app"
 	"github.com/printwire/printwire/printer/simulator"
+	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/settings"
 )
 
@@ -20,10 +23,15 @@ type automated struct {
 	t      *testing.T
 	h      *homeAssistant
 	in     *inside
+	core   *supervisor
 	x1, a1 *simulator.Printer
 	phone  *phone
 	// The registry's ids of the printers and the phone.
 	device, otherDevice, phoneDevice string
+
+	mu sync.Mutex
+	// said is what the listeners were given, by topic.
+	said map[string][]firing
 }
 
 // TestHomeAssistant_Automations runs automations of Home Assistant on what
@@ -39,9 +47,11 @@ func TestHomeAssistant_Automations(t *testing.T) {
 		{"the blueprints can be imported", s.blueprints},
 		{"automations are made of them", s.made},
 		{"a print is told at its milestones and its end", s.printed},
+		{"the webhook trigger and the event trigger have told the same", s.triggered},
 		{"a fault is told, and the phone pauses and stops", s.faulted},
 		{"a print fails", s.failed},
 		{"filament runs out, and the phone resumes", s.ranOut},
+		{"what the bus refuses comes later", s.outage},
 	} {
 		began := time.Now()
 		t.Logf("step: %s", step.name)
@@ -56,16 +66,13 @@ func TestHomeAssistant_Automations(t *testing.T) {
 
 func newAutomated(t *testing.T) *automated {
 	t.Helper()
-	s := &automated{t: t, x1: simulated(t, "X1C", "00M00A000000011"), a1: simulated(t, "A1", "03900A000000012")}
+	s := &automated{t: t, said: map[string][]firing{}, x1: simulated(t, "X1C", "00M00A000000011"), a1: simulated(t, "A1", "03900A000000012")}
 	yaml := filepath.Join(t.TempDir(), "base.yaml")
 	if err := os.WriteFile(yaml, []byte("mobile_app:\nautomation: []\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s.h = startHomeAssistant(t, "--yaml", yaml)
-	o := app.Options{Settings: settings.Default(), Log: slog.New(slog.DiscardHandler)}
-	o.Settings.HTTP.Listen, o.Settings.MQTT.Listen, o.Settings.MQTT.Mode = "127.0.0.1:0", "127.0.0.1:0", "embedded"
-	o.Settings.Printers = []settings.Printer{reached("Garage", s.x1), reached("Workshop", s.a1)}
-	s.in = runApp(t, o, nil)
+	s.in = runApp(t, s.options(), s.heard)
 	s.h.join(s.in.access)
 	s.phone = newPhone(t, s.h, "Anna's phone")
 	s.h.settled("printwire_")
@@ -78,13 +85,25 @@ func newAutomated(t *testing.T) *automated {
 	s.h.must("ha.py", "log", "--mark")
 	t.Cleanup(func() {
 		if t.Failed() {
-			t.Logf("Home Assistant's automations and printers:\n%s", s.h.must("ha.py", "states", "automation."))
-			t.Logf("%+v", s.h.state("event.what_happens"))
-			out, _ := s.h.call("ha.py", "log", "--since-mark", "--all", "--traces")
-			t.Logf("its log:\n%s", out)
+			log, _ := s.h.call("ha.py", "log", "--since-mark", "--all", "--traces")
+			t.Logf("the last event is %+v; Home Assistant's log:\n%s", s.h.state("event.what_happens"), log)
 		}
 	})
 	return s
+}
+
+// options make the program an app of Home Assistant with an endpoint for its webhook trigger.
+func (s *automated) options() app.Options {
+	o := app.Options{Settings: settings.Default(), Log: slog.New(slog.DiscardHandler), Token: supervisorToken}
+	o.Settings.HTTP.Listen, o.Settings.MQTT.Listen = "127.0.0.1:0", "127.0.0.1:0"
+	o.Settings.Printers = []settings.Printer{reached("Garage", s.x1), reached("Workshop", s.a1)}
+	s.core, o.SupervisorURL = newSupervisor(s.t, s.h)
+	url, _ := s.h.login()
+	o.Settings.WebhookAddresses.Loopback = true
+	o.Settings.Webhooks = []settings.Webhook{{
+		ID: "automation", Name: "Automation", URL: secret.Text(url + "/api/webhook/" + webhookID), Format: "home_assistant", Printers: []string{"Garage"},
+	}}
+	return o
 }
 
 // simulated is a printer in this process that is idle.
@@ -136,10 +155,18 @@ func (s *automated) made() {
 		s.t.Fatal(err)
 	}
 	s.h.must("ha.py", "call", "automation", "reload", "{}")
-	for _, name := range []string{"print_finished", "milestones", "failure", "filament_runout"} {
-		s.h.becomes("automation."+name, "on", 10*time.Second)
-		s.h.becomes("automation."+name+"_plain", "on", 10*time.Second)
-	}
+	eventually(s.t, "the automations are on", 20*time.Second, func() (bool, string) {
+		on := 0
+		states := s.h.states()
+		for _, name := range []string{"print_finished", "milestones", "failure", "filament_runout"} {
+			for _, id := range []string{"automation." + name, "automation." + name + "_plain"} {
+				if states[id].State == "on" {
+					on++
+				}
+			}
+		}
+		return on == 8 && states["automation.webhook"].State == "on" && states["automation.bus"].State == "on", fmt.Sprintf("%d of 8 blueprints", on)
+	})
 }
 
 // quiet wants Home Assistant to have nothing to complain about.
