@@ -11,7 +11,9 @@ import (
 
 	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/httpapi"
+	"github.com/printwire/printwire/journal"
 	"github.com/printwire/printwire/printer"
+	"github.com/printwire/printwire/webhook"
 )
 
 // matrixKey makes a key without limits.
@@ -26,7 +28,7 @@ func (f *fixture) matrixKey(n auth.NewKey) string {
 
 // knock calls an endpoint from an address of its own, and does not stay in a stream.
 func (f *fixture) knock(n int, e httpapi.Endpoint, key string) answer {
-	path := strings.NewReplacer("{id}", "1", "{ams}", "0", "{slot}", "0", "{name}", "backup").Replace(e.Path)
+	path := strings.NewReplacer("{id}", "1", "{ams}", "0", "{slot}", "0", "{name}", "backup", "{delivery_id}", "msg_1_1").Replace(e.Path)
 	path = strings.Replace(path, "api-keys/1", "api-keys/none", 1)
 	r := httptest.NewRequest(e.Method, path, nil)
 	ctx, cancel := context.WithCancel(r.Context())
@@ -44,7 +46,8 @@ func (f *fixture) knock(n int, e httpapi.Endpoint, key string) answer {
 // scope, with each other scope, with the right one, with a key for another
 // printer, with a revoked and with an expired one.
 func TestAPI_Matrix(t *testing.T) {
-	f := newFixture(t)
+	h := newHooks(t, func(o *webhook.Options) { o.Policy = webhook.Policy{Resolve: rebinding} })
+	f := h.fixture
 	const admin = "printers:read"
 	keys := map[auth.Scope]string{}
 	for _, row := range auth.Scopes() {
@@ -68,6 +71,9 @@ func TestAPI_Matrix(t *testing.T) {
 		n++
 		f.fleet.list = newFleet().list
 		f.fleet.set(1, func(s *printer.Snapshot) { s.State.Job.Plan.Picture = "abc" })
+		if strings.Contains(e.Path, "/webhooks/{id}") {
+			h.number1(t)
+		}
 		return f.knock(n, e, key)
 	}
 	for _, e := range httpapi.Endpoints() {
@@ -96,6 +102,21 @@ func TestAPI_Matrix(t *testing.T) {
 			}
 		}
 		f.rightScope(t, e, call)
+	}
+}
+
+// number1 is an endpoint, and a delivery of it, unless they are there.
+func (h *hooks) number1(t *testing.T) {
+	t.Helper()
+	if _, err := h.box.Endpoint("1"); err == nil {
+		return
+	}
+	if _, err := h.box.Create(t.Context(), webhook.Endpoint{ID: "1", Name: "One", URL: "http://rebinding.example/"}); err != nil {
+		t.Fatal(err)
+	}
+	d := webhook.Delivery{Key: webhook.Key{Endpoint: "1", Seq: 1}, State: webhook.Failed, Created: start(), Ended: start(), Entry: journal.Entry{Seq: 1, Name: "test"}}
+	if err := h.store.Webhooks().Record(t.Context(), webhook.Step{Endpoint: "1", Deliveries: []webhook.Delivery{d}}); err != nil {
+		t.Fatal(err)
 	}
 }
 

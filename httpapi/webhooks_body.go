@@ -161,7 +161,7 @@ func copyOf(m map[string]string) map[string]string {
 
 // WebhookDelivery is one event on its way to an endpoint, or at its end.
 type WebhookDelivery struct {
-	ID        string           `json:"id" doc:"The webhook-id, the same on every attempt. Events that wait for a digest have that which they would have had."`
+	ID        string           `json:"id" doc:"The webhook-id, the same on every attempt."`
 	Seq       uint64           `json:"seq" doc:"The event's number."`
 	Event     string           `json:"event"`
 	Kind      string           `json:"kind" doc:"event, digest, or digest_item, which waits for the digest."`

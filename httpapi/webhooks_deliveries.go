@@ -153,22 +153,14 @@ func (a *api) delivery(ctx context.Context, in DeliveryPath) (webhook.Endpoint, 
 	if err != nil {
 		return e, d, err
 	}
-	missing := fault.New(fault.NotFound, "Delivery not found")
-	k, err := webhook.ParseID(in.Delivery)
-	if err != nil || k.Endpoint != in.ID {
-		return e, d, missing
-	}
-	// All that one event has made: what waits for a digest has no id of its own.
-	list, err := a.Webhooks.Deliveries(ctx, in.ID, webhook.Query{Limit: 3, Before: k.Seq + 1})
-	if err != nil {
+	d, err = a.Webhooks.Delivery(ctx, in.Delivery)
+	switch {
+	case err != nil && !fault.Is(err, fault.NotFound):
 		return e, d, err
+	case err != nil || d.Endpoint != in.ID || !within(a.allowed(ctx), d):
+		return e, webhook.Delivery{}, fault.New(fault.NotFound, "Delivery not found")
 	}
-	for _, one := range slices.Backward(list) {
-		if one.ID() == in.Delivery && within(a.allowed(ctx), one) {
-			return e, one, nil
-		}
-	}
-	return e, d, missing
+	return e, d, nil
 }
 
 type deliveryAnswer struct{ Body WebhookDelivery }

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"errors"
 	"maps"
 	"net/url"
@@ -159,6 +160,7 @@ func (q WebhookRequest) onto(e *webhook.Endpoint) error {
 	put(q.Always, &e.Always)
 	put(q.Ordered, &e.Ordered)
 	put(q.Signature, &e.Signature)
+	e.Signature = cmp.Or(e.Signature, webhook.HMAC) // Any other word is a change, and makes a new secret.
 	put(q.HubSignature, &e.HubSignature)
 	return errors.Join(q.secrets(e)...)
 }
