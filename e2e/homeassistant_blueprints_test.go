@@ -6,40 +6,72 @@ import (
 	"fmt"
 	"image/png"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/printwire/printwire/printer/simulator"
 )
 
-const blueprintFolder = "../blueprints/automation/printwire"
+// Where the blueprints are, here and for those who import them.
+const (
+	blueprintFolder = "../blueprints/automation/printwire"
+	blueprintSource = "https://github.com/printwire/printwire/blob/main/blueprints/automation/printwire/"
+)
 
 // hostile is a job's name that must reach people as it is.
 const hostile = `Bracket {{ 7 * 6 }} <b>ü`
 
+// TestBlueprints_CanBeImported wants each blueprint's import link in the
+// documentation to lead to it.
+func TestBlueprints_CanBeImported(t *testing.T) {
+	page, err := os.ReadFile("../docs/home-assistant.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range blueprintFiles(t) {
+		link := "https://my.home-assistant.io/redirect/blueprint_import/?blueprint_url=" + url.QueryEscape(blueprintSource+name)
+		if !strings.Contains(string(page), "[Import]("+link+")") || !strings.Contains(string(page), "("+blueprintFolder+"/"+name+")") {
+			t.Errorf("docs/home-assistant.md does not lead to %s", name)
+		}
+		text, err := os.ReadFile(blueprintFolder + "/" + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(text), "\n  source_url: "+blueprintSource+name+"\n") {
+			t.Errorf("%s does not say where it comes from", name)
+		}
+	}
+}
+
+func blueprintFiles(t *testing.T) (names []string) {
+	t.Helper()
+	files, err := filepath.Glob(blueprintFolder + "/*.yaml")
+	if err != nil || len(files) < 4 {
+		t.Fatalf("the blueprints are %v (%v)", files, err)
+	}
+	for _, file := range files {
+		names = append(names, filepath.Base(file))
+	}
+	return names
+}
+
 // blueprints gives the shipped blueprints to Home Assistant as its import does,
 // and wants it to list each without an error.
 func (s *automated) blueprints() {
-	files, err := filepath.Glob(blueprintFolder + "/*.yaml")
-	if err != nil || len(files) < 4 {
-		s.t.Fatalf("the blueprints are %v (%v)", files, err)
-	}
-	for _, file := range files {
-		text, err := os.ReadFile(file)
+	files := blueprintFiles(s.t)
+	for _, name := range files {
+		text, err := os.ReadFile(blueprintFolder + "/" + name)
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		name := filepath.Base(file)
-		source := "https://github.com/printwire/printwire/blob/main/blueprints/automation/printwire/" + name
-		if !strings.Contains(string(text), "\n  source_url: "+source+"\n") {
-			s.t.Errorf("%s does not say where it comes from", name)
-		}
-		s.ws("blueprint/save", map[string]any{"domain": "automation", "path": "printwire/" + name, "yaml": string(text), "source_url": source})
+		s.ws("blueprint/save", map[string]any{"domain": "automation", "path": "printwire/" + name, "yaml": string(text), "source_url": blueprintSource + name})
 	}
 	var list map[string]struct {
 		Error    string
@@ -54,7 +86,7 @@ func (s *automated) blueprints() {
 	}
 	s.h.decode(s.ws("blueprint/list", map[string]any{"domain": "automation"}), &list)
 	for _, file := range files {
-		got := list["printwire/"+filepath.Base(file)]
+		got := list["printwire/"+file]
 		m := got.Metadata
 		if got.Error != "" || m.Name == "" || m.Description == "" || m.Domain != "automation" || m.Author == "" || m.HomeAssistant.MinVersion == "" || m.Input["printer"] == nil {
 			s.t.Errorf("Home Assistant lists %s as %+v", file, got)
