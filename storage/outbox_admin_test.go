@@ -145,6 +145,30 @@ func TestOutbox_IdsNameOneDelivery(t *testing.T) {
 	})
 }
 
+func TestOutbox_ATestIsNoLaterEvent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.add("a.example")
+		r.happen("print_started", "print_complete")
+		r.pass(time.Second)
+		ids := map[string]bool{}
+		for range 2 {
+			if _, err := r.Test(t.Context(), e.ID); err != nil {
+				t.Fatal(err)
+			}
+			r.pass(time.Second)
+		}
+		hits := r.net.seen("a.example")
+		for _, h := range hits {
+			ids[h.id] = true
+		}
+		data, _ := hits[3].body["data"].(map[string]any)
+		if len(ids) != 4 || data["seq"] != 2.0 {
+			t.Errorf("two events and two tests have the ids %v, the last test has the data %v", ids, data)
+		}
+	})
+}
+
 func TestOutbox_DigestOfMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := newRig(t)

@@ -19,7 +19,8 @@ func (o *Outbox) Test(ctx context.Context, id string) (Attempt, error) {
 	}
 	now := o.now().UTC()
 	d := Delivery{Key: Key{Endpoint: id, Seq: uint64(now.UnixNano())}, Created: now}
-	d.Entry = journal.Entry{Seq: d.Seq, Time: now, Name: "test", Data: []byte("{}")}
+	// The id is its own; the number is that of the last event, so that who sorts by it is not led astray.
+	d.Entry = journal.Entry{Seq: o.store.Last(), Time: now, Name: "test", Data: []byte("{}")}
 	d.Facts.Test = true
 	r, err := e.render(d, o.location)
 	if err != nil {
