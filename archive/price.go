@@ -116,9 +116,9 @@ func (r Record) EnergyCurrency() string {
 	return r.Usage.Currency
 }
 
-// Reprice puts the prices of now on all records, and gives how many cost
-// something else since. fault.Conflict: it is under way already.
-func (r *Recorder) Reprice(ctx context.Context) (changed int, err error) {
+// Reprice puts the prices of now on all records of some printers, nil for all,
+// and gives how many cost something else since. fault.Conflict: it is under way already.
+func (r *Recorder) Reprice(ctx context.Context, printers []int) (changed int, err error) {
 	if !r.repricing.TryLock() {
 		return 0, fault.New(fault.Conflict, "the costs are being reckoned again already")
 	}
@@ -129,7 +129,7 @@ func (r *Recorder) Reprice(ctx context.Context) (changed int, err error) {
 	}
 	ids := make([]int, 0, len(entries))
 	for _, e := range entries {
-		if !e.Deleted {
+		if !e.Deleted && (printers == nil || slices.Contains(printers, e.PrinterID)) {
 			ids = append(ids, e.ID)
 		}
 	}

@@ -93,8 +93,11 @@ func TestSampler_AChangedPriceIsNoneOfAnOldRecord(t *testing.T) {
 		t.Fatalf("it costs %v %q (%v)", rec.Cost(), rec.Currency(), err)
 	}
 	r := archive.NewWith(s, archive.Options{Price: perKg(map[string]float64{"PETG": 100}), Currency: "SEK"})
+	if n, err := r.Reprice(t.Context(), []int{4}); n != 0 || err != nil {
+		t.Errorf("%d records of another printer changed (%v)", n, err)
+	}
 	for _, want := range []int{1, 0} {
-		if n, err := r.Reprice(t.Context()); n != want || err != nil {
+		if n, err := r.Reprice(t.Context(), []int{3, 4}); n != want || err != nil {
 			t.Errorf("%d changed (%v), want %d", n, err, want)
 		}
 	}
@@ -103,7 +106,7 @@ func TestSampler_AChangedPriceIsNoneOfAnOldRecord(t *testing.T) {
 		t.Errorf("it costs %v %q (%v)", rec.Cost(), rec.Currency(), err)
 	}
 	s.fail = fault.New(fault.Internal, "the disk is full")
-	if _, err := archive.New(s).Reprice(t.Context()); !fault.Is(err, fault.Internal) {
+	if _, err := archive.New(s).Reprice(t.Context(), nil); !fault.Is(err, fault.Internal) {
 		t.Errorf("a store that fails: %v", err)
 	}
 }

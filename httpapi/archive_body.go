@@ -9,6 +9,7 @@ import (
 	"reflect"
 
 	"github.com/printwire/printwire/archive"
+	"github.com/printwire/printwire/printer"
 )
 
 func unmarshal(b []byte, v any) error { return json.Unmarshal(b, v) }
@@ -56,6 +57,12 @@ type Archive struct {
 	Filename     *string `json:"filename"`
 	Source       *string `json:"source"`
 	PlateID      *int    `json:"plate_id"`
+	FileSize     *int    `json:"file_size" doc:"The sliced file's length in bytes."`
+	SlicedFor    *string `json:"sliced_for_model" doc:"The printer that the file was sliced for."`
+	Objects      *int    `json:"object_count" doc:"How many objects the plate held."`
+	ThumbnailURL *string `json:"thumbnail_url" doc:"Where the picture of the plate is; it may have been dropped since."`
+	ProjectID    *int    `json:"project_id" doc:"There are no projects."`
+	CreatedByID  *int    `json:"created_by_id" doc:"Nobody is known to have made it."`
 
 	Status        string  `json:"status" doc:"completed, failed, aborted, stopped, cancelled, skipped, printing or archived."`
 	Result        *string `json:"result" doc:"success, failed or stopped; null while it goes on."`
@@ -75,7 +82,9 @@ type Archive struct {
 
 	Layer             *int     `json:"layer"`
 	TotalLayers       *int     `json:"total_layers"`
-	NozzleDiameter    *float64 `json:"nozzle_diameter"`
+	LayerHeight       *float64 `json:"layer_height" doc:"In mm."`
+	BedType           *string  `json:"bed_type" doc:"The slicer's name of the plate."`
+	NozzleDiameter    *float64 `json:"nozzle_diameter" doc:"In mm."`
 	NozzleTemperature *float64 `json:"nozzle_temperature"`
 	BedTemperature    *float64 `json:"bed_temperature"`
 	MaxNozzle         *float64 `json:"max_nozzle_temperature"`
@@ -86,19 +95,27 @@ type Archive struct {
 	FilamentUsedGrams *float64          `json:"filament_used_grams" doc:"The same as filament_used."`
 	FilamentDetails   *string           `json:"filament_details" doc:"The same by material."`
 	PlannedGrams      *float64          `json:"planned_grams" doc:"What the sliced file says for the whole print."`
-	FilamentCost      *float64          `json:"filament_cost" doc:"At the price per kilogram that the sliced file names; currency is null then."`
+	FilamentCost      *float64          `json:"filament_cost" doc:"At the price per kilogram that is set for it, else at the one that the sliced file names."`
+	FilamentCurrency  *string           `json:"filament_currency" doc:"That of filament_cost; null while none is set."`
 	FilamentMetres    *float64          `json:"filament_used_m"`
 	FilamentType      *string           `json:"filament_type"`
 	FilamentColor     *string           `json:"filament_color"`
 	Filaments         []ArchiveFilament `json:"filaments" nullable:"false"`
 
-	Cost       *float64 `json:"cost"`
-	Currency   *string  `json:"currency"`
-	EnergyKWh  *float64 `json:"energy_kwh"`
-	EnergyWh   *float64 `json:"energy_wh"`
-	EnergyCost *float64 `json:"energy_cost"`
-	PeakW      *float64 `json:"peak_w"`
-	AvgW       *float64 `json:"avg_w"`
+	Cost           *float64 `json:"cost" doc:"Filament and energy, null where they are in different currencies."`
+	Currency       *string  `json:"currency" doc:"That of cost."`
+	EnergyKWh      *float64 `json:"energy_kwh"`
+	EnergyWh       *float64 `json:"energy_wh"`
+	EnergyCost     *float64 `json:"energy_cost"`
+	EnergyCurrency *string  `json:"energy_currency" doc:"That of energy_cost."`
+	PeakW          *float64 `json:"peak_w"`
+	AvgW           *float64 `json:"avg_w"`
+
+	RunCount       int      `json:"run_count" doc:"Each run has a print of its own here, so it is 1."`
+	LastRunAt      *Time    `json:"last_run_at"`
+	SuccessfulRuns int      `json:"successful_run_count"`
+	FailedRuns     int      `json:"failed_run_count"`
+	ActualGrams    *float64 `json:"total_filament_actual_grams" doc:"The same as filament_used."`
 
 	Quantity   int      `json:"quantity"`
 	IsFavorite bool     `json:"is_favorite"`
@@ -117,7 +134,9 @@ type ArchiveFilament struct {
 	FilamentID *string  `json:"filament_id"`
 	Color      *string  `json:"color" doc:"RRGGBBAA."`
 	Grams      *float64 `json:"grams"`
+	Planned    *float64 `json:"planned_grams" doc:"What the sliced file says for the whole print."`
 	Metres     *float64 `json:"metres"`
+	PricePerKg *float64 `json:"price_per_kg" doc:"In filament_currency."`
 }
 
 func describeArchive(r archive.Record) Archive {
@@ -130,11 +149,14 @@ func describeArchive(r archive.Record) Archive {
 		Layer: known(r.Layer), TotalLayers: known(r.TotalLayers), NozzleDiameter: known(r.NozzleDiameter),
 		NozzleTemperature: tenths(r.Target.Nozzle), BedTemperature: tenths(r.Target.Bed), MaxNozzle: tenths(r.Max.Nozzle), MaxBed: tenths(r.Max.Bed), MaxChamber: tenths(r.Max.Chamber),
 		FilamentUsed: tenths(r.Grams()), FilamentUsedGrams: tenths(r.Grams()), FilamentMetres: known(r.Metres()), FilamentType: text(strings.Join(r.Materials(), ", ")), Filaments: []ArchiveFilament{},
-		Cost: known(r.Cost()), Currency: text(r.Usage.Currency), EnergyKWh: known(r.Usage.EnergyKWh), EnergyCost: known(r.Usage.EnergyCost),
+		Cost: known(r.Cost()), Currency: text(r.Currency()), EnergyCurrency: text(r.EnergyCurrency()), EnergyKWh: known(r.Usage.EnergyKWh), EnergyCost: known(r.Usage.EnergyCost),
 		PeakW: known(r.Usage.PeakWatts), AvgW: known(r.Usage.AverageWatts),
 		Quantity: r.Edits.Quantity.Or(1), IsFavorite: r.Edits.Favorite, Tags: append([]string{}, r.Edits.Tags...), Notes: known(r.Edits.Notes), Revision: r.Revision,
 	}
 	a.FilamentDetails, a.PlannedGrams, a.FilamentCost = text(r.FilamentDetails()), known(r.Usage.PlannedGrams), known(r.FilamentCost())
+	a.FilamentCurrency = text(r.FilamentCurrency())
+	a.describeFile(r)
+	a.describeRuns(r)
 	if kwh := r.Usage.EnergyKWh; kwh.Known {
 		wh := math.Round(kwh.Value * 1000)
 		a.EnergyWh = &wh
@@ -143,7 +165,7 @@ func describeArchive(r archive.Record) Archive {
 	for _, f := range r.Filament {
 		a.Filaments = append(a.Filaments, ArchiveFilament{
 			Tray: f.Tray, AMSID: f.Unit, Slot: f.Slot, Type: text(f.Material), Brand: text(f.Brand), FilamentID: text(f.FilamentID),
-			Color: text(f.Color), Grams: tenths(r.Used(f)), Metres: known(f.Metres),
+			Color: text(f.Color), Grams: tenths(r.Used(f)), Planned: known(f.PlannedGrams), Metres: known(f.Metres), PricePerKg: known(f.PricePerKg),
 		})
 		if f.Color != "" {
 			colors = append(colors, "#"+f.Color[:min(6, len(f.Color))])
@@ -151,6 +173,47 @@ func describeArchive(r archive.Record) Archive {
 	}
 	a.FilamentColor = text(strings.Join(colors, ","))
 	return a
+}
+
+// describeFile adds what the sliced file says.
+func (a *Archive) describeFile(r archive.Record) {
+	a.FileSize, a.SlicedFor, a.Objects = known(r.FileBytes), text(r.SlicedFor), known(r.Objects)
+	a.LayerHeight, a.BedType = known(r.LayerHeight), text(r.BedType)
+	if r.Picture != "" {
+		url := base + "/archives/" + decimal(r.ID) + "/thumbnail"
+		a.ThumbnailURL = &url
+	}
+}
+
+// describeRuns adds the one run that a print is.
+func (a *Archive) describeRuns(r archive.Record) {
+	a.RunCount, a.LastRunAt, a.ActualGrams = 1, a.StartedAt, a.FilamentUsed
+	if a.LastRunAt == nil {
+		a.LastRunAt = a.CreatedAt
+	}
+	switch r.Outcome() {
+	case printer.Success:
+		a.SuccessfulRuns = 1
+	case printer.Failure:
+		a.FailedRuns = 1
+	}
+}
+
+// MoneyReport is what prints cost in one currency.
+type MoneyReport struct {
+	Currency     *string  `json:"currency" doc:"null where nobody said which."`
+	Prints       int      `json:"prints" doc:"How many prints cost something in it."`
+	FilamentCost *float64 `json:"filament_cost"`
+	EnergyCost   *float64 `json:"energy_cost"`
+	Cost         *float64 `json:"cost"`
+}
+
+func describeMoney(list []archive.CurrencyTotals) []MoneyReport {
+	out := []MoneyReport{}
+	for _, c := range list {
+		out = append(out, MoneyReport{text(c.Currency), c.Prints, known(c.FilamentCost), known(c.EnergyCost), known(c.Cost())})
+	}
+	return out
 }
 
 // StatisticsReport are sums over prints, as they are documented.
@@ -164,18 +227,23 @@ type StatisticsReport struct {
 	TotalPrintTime    int64    `json:"total_print_time" doc:"In seconds."`
 	AveragePrintTime  *int     `json:"average_print_time" doc:"In seconds."`
 	TotalFilamentUsed *float64 `json:"total_filament_used" doc:"In grams."`
-	TotalCost         *float64 `json:"total_cost"`
+	TotalCost         *float64 `json:"total_cost" doc:"null where prints cost in several currencies; see costs."`
 	TotalEnergyKWh    *float64 `json:"total_energy_kwh"`
 	TotalEnergyCost   *float64 `json:"total_energy_cost"`
+	TotalFilamentCost *float64 `json:"total_filament_cost"`
+	Currency          *string  `json:"currency" doc:"That of the costs."`
 	First             *Time    `json:"first_print_at"`
 	Last              *Time    `json:"last_print_at"`
+
+	Costs []MoneyReport `json:"costs" nullable:"false" doc:"By currency."`
 }
 
 func describeStatistics(s archive.Statistics) StatisticsReport {
 	return StatisticsReport{
 		TotalPrints: s.Prints, SuccessfulPrints: s.Successful, FailedPrints: s.Failed, StoppedPrints: s.Stopped, RunningPrints: s.Running,
 		SuccessRate: known(s.SuccessRate()), TotalPrintTime: s.Seconds, AveragePrintTime: known(s.AverageSeconds()), TotalFilamentUsed: tenths(s.Grams),
-		TotalCost: known(s.Cost()), TotalEnergyKWh: known(s.EnergyKWh), TotalEnergyCost: known(s.EnergyCost), First: moment(s.First), Last: moment(s.Last),
+		TotalCost: known(s.Cost()), TotalEnergyKWh: known(s.EnergyKWh), TotalEnergyCost: known(s.EnergyCost),
+		TotalFilamentCost: known(s.FilamentCost), Currency: text(s.Currency), Costs: describeMoney(s.ByCurrency), First: moment(s.First), Last: moment(s.Last),
 	}
 }
 
@@ -195,6 +263,9 @@ type StatsReport struct {
 	TimeAccuracyByPrinter map[string]float64 `json:"time_accuracy_by_printer" nullable:"false"`
 	TotalEnergyKWh        *float64           `json:"total_energy_kwh"`
 	TotalEnergyCost       *float64           `json:"total_energy_cost"`
+	TotalFilamentCost     *float64           `json:"total_filament_cost"`
+	Currency              *string            `json:"currency" doc:"That of the costs."`
+	Costs                 []MoneyReport      `json:"costs" nullable:"false" doc:"By currency."`
 	EnergyDataWarmingUp   bool               `json:"energy_data_warming_up"`
 }
 
@@ -204,6 +275,7 @@ func describeStats(s archive.Statistics) StatsReport {
 		TotalPrintTimeHours: math.Round(float64(s.Seconds)/36) / 100, TotalFilamentGrams: tenths(s.Grams), TotalCost: known(s.Cost()),
 		PrintsByFilamentType: map[string]int{}, PrintsByPrinter: map[string]int{}, PrinterNames: map[string]string{}, TimeAccuracyByPrinter: map[string]float64{},
 		AverageTimeAccuracy: known(s.Accuracy()), TotalEnergyKWh: known(s.EnergyKWh), TotalEnergyCost: known(s.EnergyCost),
+		TotalFilamentCost: known(s.FilamentCost), Currency: text(s.Currency), Costs: describeMoney(s.ByCurrency),
 	}
 	for _, m := range s.ByMaterial {
 		name := m.Material

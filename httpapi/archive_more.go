@@ -8,8 +8,47 @@ import (
 	"github.com/printwire/printwire/archive"
 )
 
-// noCosts says why costs are not reckoned again.
-const noCosts = "Costs come with the electricity tariff, which this version does not have."
+// noReprint says why a print is not printed again.
+const noReprint = "Printwire does not start prints yet. Start it again at the printer or in the slicer."
+
+// Repriced says how many prints cost something else since.
+type Repriced struct {
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Updated int    `json:"updated"`
+}
+
+type repricedAnswer struct{ Body Repriced }
+
+func repriced(n int) *repricedAnswer {
+	return &repricedAnswer{Body: Repriced{Status: "recalculated", Message: "Recalculated costs for " + decimal(n) + " archives", Updated: n}}
+}
+
+// reprice reckons the costs of the prints that the caller may know of.
+func (a *api) reprice(ctx context.Context, _ *nothing) (*repricedAnswer, error) {
+	if caller(ctx).Test {
+		return repriced(0), nil
+	}
+	n, err := a.Archives.Reprice(ctx, a.allowed(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return repriced(n), nil
+}
+
+// thumbnail is a picture of a print's plate.
+func (a *api) thumbnail(ctx context.Context, in *thumbnailCall) (*coverAnswer, error) {
+	r, err := a.print(ctx, in.ID)
+	if err != nil {
+		return nil, err
+	}
+	return a.picture(r.Picture, in.View, "The file of the print has not been read, or has no picture.")
+}
+
+type thumbnailCall struct {
+	ArchivePath
+	PictureView
+}
 
 // SlimArchive is a print in the few fields that charts are made from.
 type SlimArchive struct {
@@ -25,6 +64,7 @@ type SlimArchive struct {
 	StartedAt         *Time    `json:"started_at"`
 	CompletedAt       *Time    `json:"completed_at"`
 	Cost              *float64 `json:"cost"`
+	Currency          *string  `json:"currency" doc:"That of cost."`
 	EnergyKWh         *float64 `json:"energy_kwh"`
 	EnergyCost        *float64 `json:"energy_cost"`
 	Quantity          int      `json:"quantity"`
@@ -35,7 +75,7 @@ func (a Archive) slim() SlimArchive {
 	return SlimArchive{
 		ID: a.ID, PrinterID: a.PrinterID, PrintName: a.PrintName, PrintTimeSeconds: a.PrintTimeSeconds, ActualTimeSeconds: a.ActualTimeSeconds,
 		FilamentUsedGrams: a.FilamentUsedGrams, FilamentType: a.FilamentType, FilamentColor: a.FilamentColor, Status: a.Status,
-		StartedAt: a.StartedAt, CompletedAt: a.CompletedAt, Cost: a.Cost, EnergyKWh: a.EnergyKWh, EnergyCost: a.EnergyCost,
+		StartedAt: a.StartedAt, CompletedAt: a.CompletedAt, Cost: a.Cost, Currency: a.Currency, EnergyKWh: a.EnergyKWh, EnergyCost: a.EnergyCost,
 		Quantity: a.Quantity, CreatedAt: a.CreatedAt,
 	}
 }
@@ -153,10 +193,10 @@ type FailureReport struct {
 	TotalPrints int             `json:"total_prints"`
 	Failed      int             `json:"failed_prints"`
 	Rate        float64         `json:"failure_rate" doc:"Failed of all, in percent."`
-	ByReason    map[string]int  `json:"failures_by_reason" nullable:"false"`
+	ByReason    map[string]int  `json:"failures_by_reason" nullable:"false" doc:"Of the newest 2000."`
 	ByFilament  map[string]int  `json:"failures_by_filament" nullable:"false"`
 	ByPrinter   map[string]int  `json:"failures_by_printer" nullable:"false" doc:"By the printer's name."`
-	ByHour      map[string]int  `json:"failures_by_hour" nullable:"false" doc:"By the hour of the start, in UTC."`
+	ByHour      map[string]int  `json:"failures_by_hour" nullable:"false" doc:"By the hour of the start, in UTC, of the newest 2000."`
 	Recent      []RecentFailure `json:"recent_failures" nullable:"false"`
 	Trend       []FailureWeek   `json:"trend" nullable:"false" doc:"Weeks, the oldest first."`
 }

@@ -25,6 +25,9 @@ type Archives interface {
 	Export(ctx context.Context, w io.Writer, f archive.Filter, format string) error
 	Samples(ctx context.Context, id int) ([]archive.Sample, error)
 	Failures(ctx context.Context, f archive.Filter, zone *time.Location) (archive.Failures, error)
+	Reprice(ctx context.Context, printers []int) (changed int, err error)
+	// Number is the number of a job under way; it is asked often and must not block.
+	Number(job string) (id int, ok bool)
 }
 
 // ArchiveFilter chooses prints, in both spellings.
@@ -336,6 +339,10 @@ func exampleRecord() archive.Record {
 		ID: 12, Job: "01JPA4G0000000000000000000", PrinterID: 1, Serial: "00M00A000000001", Printer: "Workshop", Model: "X1C",
 		Name: "Bracket", File: "bracket.gcode.3mf", Created: at, Start: at, End: at.Add(135 * time.Minute), DurationSeconds: printer.Some(8100),
 		Result: printer.Success, Progress: printer.Some(100), TotalLayers: printer.Some(200),
-		Filament: []archive.Filament{{Tray: "ams_0_tray_1", Material: "PLA", Color: "00AE42FF"}},
+		LayerHeight: printer.Some(0.2), BedType: "textured_plate", SlicedFor: "X1C", FileBytes: printer.Some(1_482_003), Objects: printer.Some(3), Picture: "9f2c",
+		Filament: []archive.Filament{{
+			Tray: "ams_0_tray_1", Material: "PLA", FilamentID: "GFA00", Color: "00AE42FF", PlannedGrams: printer.Some(15.2), PricePerKg: printer.Some(22.5),
+		}},
+		Usage: archive.Usage{PlannedGrams: printer.Some(15.2), FilamentCurrency: "EUR"},
 	}
 }

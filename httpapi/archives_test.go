@@ -22,7 +22,7 @@ func newShelf() *shelf {
 		at := start().Add(time.Duration(id) * time.Hour)
 		return archive.Record{
 			ID: id, Job: "J" + string(rune('0'+id)), PrinterID: printerID, Printer: "Workshop", File: "benchy.gcode.3mf", Name: "benchy",
-			Created: at, Start: at, End: at.Add(time.Hour), DurationSeconds: printer.Some(3600), Result: result,
+			Created: at, Start: at, End: at.Add(time.Hour), DurationSeconds: printer.Some(3600), Result: result, Picture: "abc",
 			Filament: []archive.Filament{{Tray: "external", Material: "PLA", Color: "112233FF"}},
 		}
 	}
@@ -86,6 +86,19 @@ func (s *shelf) Failures(context.Context, archive.Filter, *time.Location) (archi
 func (s *shelf) Export(_ context.Context, w io.Writer, _ archive.Filter, format string) error {
 	_, err := io.WriteString(w, `[{"format":"`+format+`"}]`)
 	return err
+}
+
+func (s *shelf) Reprice(_ context.Context, printers []int) (int, error) {
+	return len(s.records) - len(printers), nil
+}
+
+func (s *shelf) Number(job string) (int, bool) {
+	for _, r := range s.records {
+		if r.Job == job && r.Running() {
+			return r.ID, true
+		}
+	}
+	return 0, false
 }
 
 func (s *shelf) Samples(context.Context, int) ([]archive.Sample, error) { return nil, nil }
@@ -179,7 +192,19 @@ func TestArchives_FurtherViews(t *testing.T) {
 			t.Errorf("%s: %d", path, got.code)
 		}
 	}
-	if got := f.request(http.MethodPost, "/api/v1/archives/recalculate-costs", "", "X-API-Key", f.key([]string{"write"})); got.code != 501 {
+	costs := func(printers ...int) answer {
+		return f.request(http.MethodPost, "/api/v1/archives/recalculate-costs", "", "X-API-Key", f.key([]string{"archives:write"}, printers...))
+	}
+	if got := costs(); got.code != 200 || got.object(t)["updated"] != 3.0 {
 		t.Errorf("costs: %d %s", got.code, got.body)
+	}
+	if got := costs(1); got.code != 200 || got.object(t)["updated"] != 1.0 { // no printer, and that one
+		t.Errorf("costs of one printer: %d %s", got.code, got.body)
+	}
+	control := f.key([]string{"printers:control"}, 1)
+	for id, want := range map[string]int{"1": 501, "3": 404, "99": 404} {
+		if got := f.request(http.MethodPost, "/api/v1/archives/"+id+"/reprint?printer_id=1", "", "X-API-Key", control); got.code != want {
+			t.Errorf("reprint of %s: %d %s", id, got.code, got.body)
+		}
 	}
 }

@@ -16,9 +16,11 @@ const jsonType = "application/json"
 // document is one encoded status.
 type document struct {
 	version uint64
-	at      time.Time
-	etag    string
-	text    []byte
+	// record is the number of the record of the job under way, 0 for none.
+	record int
+	at     time.Time
+	etag   string
+	text   []byte
 }
 
 // documents keeps the encoded status of each printer until its snapshot
@@ -30,21 +32,29 @@ type documents struct {
 	byID map[int]document
 }
 
-// of is the encoded status of a snapshot.
-func (d *documents) of(s printer.Snapshot) (document, error) {
+// of is the encoded status of a snapshot. number is the record of a job under way.
+func (d *documents) of(s printer.Snapshot, number func(job string) (int, bool)) (document, error) {
+	record := 0
+	if s.State.Activity.Active() {
+		record, _ = number(s.State.Job.ID)
+	}
 	d.mu.RLock()
 	doc, ok := d.byID[s.Config.ID]
 	d.mu.RUnlock()
-	if ok && doc.version == s.Version && doc.at.Equal(s.At) {
+	if ok && doc.version == s.Version && doc.record == record && doc.at.Equal(s.At) {
 		return doc, nil
 	}
-	text, err := json.Marshal(status(s))
+	full := status(s)
+	if record != 0 {
+		full.CurrentArchiveID = &record
+	}
+	text, err := json.Marshal(full)
 	if err != nil {
 		return document{}, fmt.Errorf("encode the status of printer %d: %w", s.Config.ID, err)
 	}
 	h := fnv.New64a()
 	h.Write(text)
-	doc = document{version: s.Version, at: s.At, etag: fmt.Sprintf(`"%x"`, h.Sum64()), text: text}
+	doc = document{version: s.Version, record: record, at: s.At, etag: fmt.Sprintf(`"%x"`, h.Sum64()), text: text}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.byID == nil {

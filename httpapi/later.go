@@ -23,6 +23,13 @@ func absent(path, reason string) registrar {
 		return gone
 	}
 	switch {
+	case strings.HasPrefix(path, base+"/archives/{id}"):
+		return serve(func(a *api, ctx context.Context, in *ArchivePath) (*doneAnswer, error) {
+			if _, err := a.print(ctx, in.ID); err != nil {
+				return nil, err
+			}
+			return nil, gone
+		})
 	case strings.Contains(path, "{slot}"):
 		return serve(func(a *api, ctx context.Context, in *slotPath) (*doneAnswer, error) { return nil, of(a, ctx, in.ID) })
 	case strings.Contains(path, "{id}"):

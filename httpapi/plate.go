@@ -34,18 +34,37 @@ type coverAnswer struct {
 	Body  []byte
 }
 
-// cover is the picture of the present or last job.
-func (a *api) cover(ctx context.Context, in *printerPath) (*coverAnswer, error) {
+// PictureView is one of printer.Views.
+type PictureView struct {
+	View string `query:"view" enum:"plate,small,top,pick" default:"plate" doc:"The plate as it will look, the same in small, from above, or from above with each object in the colour of its id (red + 256 green + 65536 blue)."`
+}
+
+type coverCall struct {
+	ID string `path:"id" doc:"The printer's number or its serial." example:"1"`
+	PictureView
+}
+
+// cover is a picture of the present or last job.
+func (a *api) cover(ctx context.Context, in *coverCall) (*coverAnswer, error) {
 	s, err := a.find(ctx, in.ID)
 	if err != nil {
 		return nil, err
 	}
-	plan := s.State.Job.Plan
-	if plan.Picture == "" || a.Pictures == nil {
-		return nil, fault.New(fault.NotFound, "%s", unseen(s.State.Job))
+	return a.picture(s.State.Job.Plan.Picture, in.View, unseen(s.State.Job))
+}
+
+// picture is a view of a plate; none says why there is none at all.
+func (a *api) picture(name, view, none string) (*coverAnswer, error) {
+	if name == "" || a.Pictures == nil {
+		return nil, fault.New(fault.NotFound, "%s", none)
 	}
-	b, err := a.Pictures.Bytes(plan.Picture)
-	if err != nil {
+	b, err := a.Pictures.Bytes(printer.PictureView(name, view))
+	switch {
+	case fault.Is(err, fault.NotFound) && view != "plate":
+		return nil, fault.New(fault.NotFound, "The file has no picture %q, or it is not kept any more.", view)
+	case fault.Is(err, fault.NotFound):
+		return nil, fault.New(fault.NotFound, "The picture is not kept any more.")
+	case err != nil:
 		return nil, err
 	}
 	kind := "image/jpeg"

@@ -76,6 +76,18 @@ func TestPlate_Cover(t *testing.T) {
 	if got := cover(); got.code != http.StatusOK || got.header.Get("Content-Type") != "image/png" || string(got.body) != "\x89PNG picture" {
 		t.Errorf("picture: %d %s %q", got.code, got.header.Get("Content-Type"), got.body)
 	}
+	for _, view := range []string{"top", "small", "pick"} {
+		if got := f.get("/api/v1/printers/1/cover?view="+view, key); got.code != http.StatusNotFound || !strings.Contains(got.body, "has no picture") {
+			t.Errorf("view %s, which is not there: %d %s", view, got.code, got.body)
+		}
+	}
+	f.opts.Pictures.(pictures)["abc.top"] = []byte("\xff\xd8\xff from above")
+	if got := f.get("/api/v1/printers/1/cover?view=top", key); got.code != http.StatusOK || got.header.Get("Content-Type") != "image/jpeg" || !strings.Contains(got.body, "from above") {
+		t.Errorf("view top: %d %s", got.code, got.body)
+	}
+	if got := f.get("/api/v1/printers/1/cover?view=inside", key); got.code != http.StatusUnprocessableEntity {
+		t.Errorf("a view that is none: %d %s", got.code, got.body)
+	}
 	f.fleet.set(1, func(s *printer.Snapshot) { s.State.Job.Plan.Picture = "gone" })
 	if got := cover(); got.code != http.StatusNotFound {
 		t.Errorf("a picture that is not kept any more: %d %s", got.code, got.body)

@@ -96,7 +96,7 @@ func (a *api) status(ctx context.Context, in *statusPath) (*encoded, error) {
 	if err != nil {
 		return nil, err
 	}
-	doc, err := a.documents.of(s)
+	doc, err := a.documents.of(s, a.Archives.Number)
 	if err != nil {
 		return nil, err
 	}

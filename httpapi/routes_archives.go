@@ -35,8 +35,17 @@ func archiveRoutes() []row {
 			more: "Of the last 30 days, unless asked for others.", serve: serve((*api).failures),
 		},
 		{
-			method: http.MethodPost, path: base + "/archives/recalculate-costs", scope: auth.ArchivesWrite, class: classWrite, audit: "archives.costs", fails: []int{http.StatusNotImplemented},
-			tag: "Not yet", summary: "Reckon the prints' costs again; not there yet", more: noCosts, example: Done{}, serve: absent(base+"/archives/recalculate-costs", noCosts),
+			method: http.MethodPost, path: base + "/archives/recalculate-costs", scope: auth.ArchivesWrite, class: classWrite, audit: "archives.costs",
+			tag: "Archives", summary: "Reckon the prints' costs again", example: repriced(3).Body, fails: []int{http.StatusConflict},
+			more: "At the prices of filament that are set now. Otherwise a changed price counts for new prints alone.", serve: serve((*api).reprice),
+		},
+		{
+			method: http.MethodPost, path: base + "/archives/{id}/reprint", scope: auth.PrintersControl, class: classControl, audit: "archives.reprint", fails: []int{http.StatusNotImplemented},
+			tag: "Not yet", summary: "Print it again; not there yet", more: noReprint, example: Done{}, serve: absent(base+"/archives/{id}/reprint", noReprint),
+		},
+		{
+			method: http.MethodGet, path: base + "/archives/{id}/thumbnail", scope: auth.ArchivesRead, class: classRead, audit: "archives.thumbnail",
+			tag: "Archives", summary: "The picture of a print's plate", example: "", more: "Those of prints of long ago may have been dropped.", serve: serveImage((*api).thumbnail),
 		},
 		{
 			method: http.MethodGet, path: base + "/archives/{id}/samples", scope: auth.ArchivesRead, class: classRead, audit: "archives.samples",

@@ -84,7 +84,7 @@ type Status struct {
 	PrintOptions             map[string]bool `json:"print_options" nullable:"true"`
 	PrintableObjectsCount    *int            `json:"printable_objects_count"`
 	CoverURL                 *string         `json:"cover_url"`
-	CurrentArchiveID         *int            `json:"current_archive_id"`
+	CurrentArchiveID         *int            `json:"current_archive_id" doc:"The record of the print under way."`
 	CurrentPlateID           *int            `json:"current_plate_id"`
 	SupportsDrying           bool            `json:"supports_drying"`
 	SupportsDryingWhilePrint *bool           `json:"supports_drying_while_printing"`

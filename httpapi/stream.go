@@ -300,7 +300,7 @@ func (st *stream) pictures() error {
 		if version, ok := st.shown[id]; ok && version == s.Version {
 			continue
 		}
-		doc, err := st.a.documents.of(s)
+		doc, err := st.a.documents.of(s, st.a.Archives.Number)
 		if err != nil {
 			return err
 		}
