@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -200,30 +201,35 @@ func (a *App) findWebhook(ref string) (webhook.Endpoint, error) {
 	return webhook.Endpoint{}, fault.New(fault.Conflict, "%d webhook endpoints are called %.64q", len(named), ref).WithHint("give the id as \"printwire webhooks list\" shows it")
 }
 
-func (a *App) webhookRow(e webhook.Endpoint) WebhookRow {
+func (a *App) webhookRow(ctx context.Context, e webhook.Endpoint) WebhookRow {
 	h, _ := a.hooks.Health(e.ID) // of one that was just deleted there is none
-	return webhookRow(e, h, a.now())
+	row := webhookRow(e, h, a.now())
+	var err error
+	if row.Waiting, err = a.hooks.Waiting(ctx, e.ID); err != nil && !fault.Is(err, fault.NotFound) {
+		a.log.Warn("counting what waits for a webhook failed", "endpoint", e.ID, "error", err)
+	}
+	return row
 }
 
 // newWebhook shows an endpoint with the secret that it was just given.
-func (a *App) newWebhook(e webhook.Endpoint) NewWebhook {
-	made := NewWebhook{WebhookRow: a.webhookRow(e)}
+func (a *App) newWebhook(ctx context.Context, e webhook.Endpoint) NewWebhook {
+	made := NewWebhook{WebhookRow: a.webhookRow(ctx, e)}
 	if made.PublicKey == "" {
 		made.Secret = e.Secret.Reveal()
 	}
 	return made
 }
 
-func (a *App) listWebhooks(*http.Request) (any, error) {
+func (a *App) listWebhooks(r *http.Request) (any, error) {
 	rows := []WebhookRow{}
 	for _, e := range a.hooks.Endpoints() {
-		rows = append(rows, a.webhookRow(e))
+		rows = append(rows, a.webhookRow(r.Context(), e))
 	}
 	return rows, nil
 }
 
-func (a *App) showWebhook(_ *http.Request, e webhook.Endpoint) (any, error) {
-	return a.webhookRow(e), nil
+func (a *App) showWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
+	return a.webhookRow(r.Context(), e), nil
 }
 
 func (a *App) createWebhook(r *http.Request) (any, error) {
@@ -243,7 +249,7 @@ func (a *App) createWebhook(r *http.Request) (any, error) {
 	if err != nil {
 		return nil, and(err, missing)
 	}
-	return a.newWebhook(e), nil
+	return a.newWebhook(r.Context(), e), nil
 }
 
 // editWebhook changes an endpoint. Another signature needs another secret,
@@ -267,15 +273,15 @@ func (a *App) editWebhook(r *http.Request, before webhook.Endpoint) (any, error)
 	case err != nil:
 		return nil, and(err, missing)
 	case e.Signature != before.Signature:
-		made := a.newWebhook(e)
+		made := a.newWebhook(r.Context(), e)
 		made.Renewed = true
 		return made, nil
 	}
-	return NewWebhook{WebhookRow: a.webhookRow(e)}, nil
+	return NewWebhook{WebhookRow: a.webhookRow(r.Context(), e)}, nil
 }
 
 func (a *App) deleteWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
-	return a.webhookRow(e), a.hooks.Delete(r.Context(), e.ID)
+	return a.webhookRow(r.Context(), e), a.hooks.Delete(r.Context(), e.ID)
 }
 
 func (a *App) testWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
@@ -288,17 +294,17 @@ func (a *App) rotateWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.newWebhook(e), nil
+	return a.newWebhook(r.Context(), e), nil
 }
 
 func (a *App) enableWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
 	e, err := a.hooks.Enable(r.Context(), e.ID)
-	return a.webhookRow(e), err
+	return a.webhookRow(r.Context(), e), err
 }
 
 func (a *App) disableWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
 	e, err := a.hooks.Disable(r.Context(), e.ID, "switched off on the command line")
-	return a.webhookRow(e), err
+	return a.webhookRow(r.Context(), e), err
 }
 
 func (a *App) recoverWebhook(r *http.Request, e webhook.Endpoint) (any, error) {

@@ -104,7 +104,9 @@ type WebhookRow struct {
 	PreviousUntil time.Time `json:"previous_secret_until,omitzero"`
 
 	// State is ok, failing or disabled; Since and Reason are of the last two.
-	State       string    `json:"state"`
+	State string `json:"state"`
+	// Waiting is how many deliveries are under way to it.
+	Waiting     int       `json:"waiting"`
 	Since       time.Time `json:"since,omitzero"`
 	Reason      string    `json:"reason,omitempty"`
 	Failures    int       `json:"failures"`

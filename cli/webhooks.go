@@ -52,6 +52,7 @@ func (c webhooksListCmd) Run(ctx context.Context, env Env) error {
 		{"TARGET", webhookTarget},
 		{"FORMAT", func(r app.WebhookRow) string { return r.Format }},
 		{"EVENTS", func(r app.WebhookRow) string { return few(r.Events) }},
+		{"WAITING", func(r app.WebhookRow) string { return strconv.Itoa(r.Waiting) }},
 		{"STATE", webhookState},
 	})
 }
@@ -135,6 +136,7 @@ func describeWebhook(r app.WebhookRow) []field {
 		{"Public key", r.PublicKey},
 		{"Old secret", until(r)},
 		{"State", webhookState(r)},
+		{"Waiting", strconv.Itoa(r.Waiting)},
 		{"Last success", stamp(r.LastSuccess)},
 	}...)
 	if r.LastError != "" {

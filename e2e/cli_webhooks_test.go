@@ -29,6 +29,7 @@ type webhookRow struct {
 	Ordered, Signature                           string
 	Hub                                          bool `json:"hub_signature"`
 	Secret                                       string
+	Waiting                                      int
 	PublicKey                                    string `json:"public_key"`
 }
 
@@ -120,8 +121,8 @@ func switchedOff(t *testing.T, h *house, r *receiver) {
 	}
 	h.must("webhooks", "enable", "Kitchen")
 	var row webhookRow
-	if h.ask(&row, "webhooks", "show", "Kitchen"); row.State == "disabled" {
-		t.Errorf("enabled, it is %s", row.State)
+	if h.ask(&row, "webhooks", "show", "Kitchen"); row.State == "disabled" || row.Waiting != 0 {
+		t.Errorf("enabled, it is %s and %d wait", row.State, row.Waiting)
 	}
 }
 

@@ -111,6 +111,24 @@ func (w *Webhooks) Later(_ context.Context, d webhook.Delivery) (bool, error) {
 	return found, nil
 }
 
+// Waiting counts what the two indexes of an endpoint have; no delivery is decoded for it.
+func (w *Webhooks) Waiting(_ context.Context, endpoint string) (int, error) {
+	count, prefix := 0, deliveriesOf(endpoint)
+	err := w.s.db.View(func(tx *bbolt.Tx) error {
+		for _, index := range []bucket{bucketTurns, bucketDue} {
+			c := index.in(tx).Cursor()
+			for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+				count++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("counting what waits for %s: %w", endpoint, err)
+	}
+	return count, nil
+}
+
 // Deliveries are the newest of an endpoint, newest first.
 func (w *Webhooks) Deliveries(_ context.Context, endpoint string, q webhook.Query) ([]webhook.Delivery, error) {
 	if q.Limit <= 0 || q.Limit > 500 {

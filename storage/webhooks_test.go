@@ -120,6 +120,9 @@ func TestWebhooks_EachStateHasItsPlace(t *testing.T) {
 	if err != nil || !next.HasQueued || next.Queued.Seq != 2 || !next.HasApart || next.Apart.Seq != 3 {
 		t.Errorf("next is %+v (%v), want 2 in turn and 3 due first", next, err)
 	}
+	if n, err := w.Waiting(ctx, "a"); err != nil || n != 3 {
+		t.Errorf("%d wait (%v), want one in turn and two apart", n, err)
+	}
 	due, err := w.Due(ctx, "a", webhook.Alone, hookTime().Add(time.Hour), 10)
 	if err != nil || len(due) != 2 || due[0].Seq != 1 || due[1].Seq != 3 {
 		t.Errorf("due are %+v (%v)", due, err)
@@ -130,6 +133,9 @@ func TestWebhooks_EachStateHasItsPlace(t *testing.T) {
 	next, _ = w.Next(ctx, "a")
 	if next.HasQueued || next.Apart.Seq != 1 {
 		t.Errorf("next is %+v, want 1 alone", next)
+	}
+	if n, _ := w.Waiting(ctx, "a"); n != 1 {
+		t.Errorf("%d wait, want one: of the others one has arrived, and one was removed", n)
 	}
 	if h, _ := w.Healths(ctx); h["a"] != health {
 		t.Errorf("the healths are %+v", h)

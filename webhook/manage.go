@@ -56,6 +56,15 @@ func (o *Outbox) check(e Endpoint) error {
 	return e.check(o.sender.policy, o.sender.bus.Token != "", o.location)
 }
 
+// Waiting counts what is under way to an endpoint. fault.NotFound: there is
+// none of that id.
+func (o *Outbox) Waiting(ctx context.Context, id string) (int, error) {
+	if _, err := o.Endpoint(id); err != nil {
+		return 0, err
+	}
+	return o.store.Waiting(ctx, id)
+}
+
 // Create adds an endpoint. It gets an id and a secret where it has none; the
 // secret is in the answer, and has to be shown then. Problems: what is wrong with it.
 func (o *Outbox) Create(ctx context.Context, e Endpoint) (Endpoint, error) {

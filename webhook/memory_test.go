@@ -61,6 +61,8 @@ func (m *memory) Record(_ context.Context, s webhook.Step) error {
 	return nil
 }
 
+func (m *memory) Waiting(context.Context, string) (int, error) { return 0, nil }
+
 func (m *memory) Deliveries(context.Context, string, webhook.Query) ([]webhook.Delivery, error) {
 	return nil, nil
 }

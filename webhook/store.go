@@ -36,6 +36,8 @@ type Store interface {
 	// Record makes a step of an endpoint's deliveries.
 	Record(ctx context.Context, s Step) error
 
+	// Waiting counts what is under way to an endpoint, a digest's items too.
+	Waiting(ctx context.Context, endpoint string) (int, error)
 	// Deliveries are the newest of an endpoint, queued and logged, newest first.
 	Deliveries(ctx context.Context, endpoint string, q Query) ([]Delivery, error)
 	// Delivery is one. fault.NotFound: there is none, or no more.
