@@ -116,7 +116,7 @@ func (b *backups) copyTo(ctx context.Context, path string) (size int64, err erro
 		return 0, withoutPath(err)
 	}
 	if err := storage.CheckFile(path); err != nil {
-		return 0, fmt.Errorf("it cannot be read again: %w", err)
+		return 0, fault.New(fault.KindOf(err), "what was written cannot be read again")
 	}
 	return info.Size(), nil
 }

@@ -39,6 +39,15 @@ func (a *App) jobRows(at schedule, b *backups) []jobRow {
 	}
 }
 
+// JobNames are the names of all jobs.
+func JobNames() []string {
+	var names []string
+	for _, row := range new(App).jobRows(schedule{}, nil) {
+		names = append(names, row.name)
+	}
+	return names
+}
+
 // openJobs makes the scheduler of the jobs.
 func (a *App) openJobs(context.Context) error {
 	at, err := daily(a.settings.Backup.At, a.location())

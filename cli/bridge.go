@@ -15,12 +15,16 @@ import (
 // backupCmd writes a consistent copy of the database.
 type backupCmd struct {
 	dataFlag
-	File    string `arg:"" help:"File to write; it must not exist."`
+	File    string `arg:"" optional:"" help:"File to write, which must not exist; when left out, a backup is made in the bridge's folder for backups."`
 	Replace bool   `help:"Replace the file when it exists, once the new one is complete."`
 }
 
-// Run copies the running bridge's database to a file.
+// Run copies the running bridge's database to a file, or has the bridge make
+// a backup of its own.
 func (c backupCmd) Run(ctx context.Context, env Env) (err error) {
+	if c.File == "" {
+		return c.make(ctx, env)
+	}
 	path := c.File
 	if c.Replace {
 		path += ".part"
@@ -41,8 +45,24 @@ func (c backupCmd) Run(ctx context.Context, env Env) (err error) {
 		_ = os.Remove(path)
 		return err
 	}
-	return c.show(env, map[string]string{"file": c.File}, func(w io.Writer) error {
-		_, err := fmt.Fprintf(w, "The database is copied to %s.\n", c.File)
+	return c.done(env, app.NewBackup{File: c.File})
+}
+
+// make has the bridge make a backup.
+func (c backupCmd) make(ctx context.Context, env Env) error {
+	if c.Replace {
+		return fault.New(fault.Invalid, "--replace is for a file that is named")
+	}
+	var made app.NewBackup
+	if err := c.call(ctx, env, http.MethodPost, "/backup", nil, &made); err != nil {
+		return err
+	}
+	return c.done(env, made)
+}
+
+func (c backupCmd) done(env Env, made app.NewBackup) error {
+	return c.show(env, made, func(w io.Writer) error {
+		_, err := fmt.Fprintf(w, "The database is copied to %s.\n", made.File)
 		return err
 	})
 }

@@ -109,6 +109,7 @@ func wordLists() map[string]func() []string {
 		"scopes":     scopes,
 		"statuses":   app.ArchiveStatuses,
 		"events":     app.WebhookEvents,
+		"jobs":       app.JobNames,
 		"deliveries": app.DeliveryStates,
 		"formats":    formats,
 		"clearable":  clearable,

@@ -31,6 +31,7 @@ func completions() []struct{ line, want, not string } {
 		{"printwire archives edit --no-f", "--no-favorite", "--name"},
 		{"printwire keys create --name ", "", "--scope"},
 		{"printwire backup ", "a_file", "keys"},
+		{"printwire jobs run ", "backup journal_retention", "list"},
 		{"printwire archives export --file ", "a_file", "list"},
 	}
 }

@@ -44,7 +44,8 @@ type commands struct {
 	Oauth      oauthCmd      `cmd:"" name:"oauth" help:"Register, list and delete programs that ask people for access (OAuth 2.0)."`
 	Admin      adminCmd      `cmd:"" help:"Give the local administrator a new password, and print it."`
 	Printers   printersCmd   `cmd:"" help:"List, show, add, edit, test and remove printers of the running bridge."`
-	Backup     backupCmd     `cmd:"" help:"Write a consistent copy of the running bridge's database to a file."`
+	Jobs       jobsCmd       `cmd:"" help:"List the scheduled jobs of the running bridge, and run one now."`
+	Backup     backupCmd     `cmd:"" help:"Write a consistent copy of the running bridge's database to a file, or make a backup in its folder for them."`
 	Restore    restoreCmd    `cmd:"" help:"Put a backup in the place of the database, while no bridge runs."`
 	Archives   archivesCmd   `cmd:"" help:"List, show, edit, delete and export the record of prints."`
 	Webhooks   webhooksCmd   `cmd:"" help:"List, show, add, edit, test and delete webhook endpoints, and what is delivered to them."`

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"context"
 	"time"
+
+	"github.com/printwire/printwire/fault"
 )
 
 // Jobs are the scheduled jobs.
@@ -83,12 +85,27 @@ type jobCall struct {
 
 type jobAnswer struct{ Body JobReport }
 
-func (a *api) runJob(_ context.Context, in *jobCall) (*jobAnswer, error) {
-	j, err := a.Jobs.RunJob(in.Name)
+func (a *api) runJob(ctx context.Context, in *jobCall) (*jobAnswer, error) {
+	run := a.Jobs.RunJob
+	if caller(ctx).Test {
+		run = a.pretendJob
+	}
+	j, err := run(in.Name)
 	if err != nil {
 		return nil, err
 	}
 	return &jobAnswer{Body: describeJob(j)}, nil
+}
+
+// pretendJob is a job that a test key starts: it does not run.
+func (a *api) pretendJob(name string) (Job, error) {
+	for _, j := range a.Jobs.Jobs() {
+		if j.Name == name {
+			j.Running = true
+			return j, nil
+		}
+	}
+	return Job{}, fault.New(fault.NotFound, "there is no job %.50q", name)
 }
 
 func exampleJob() Job {

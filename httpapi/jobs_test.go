@@ -101,6 +101,13 @@ func TestAPI_Jobs(t *testing.T) {
 			}
 		})
 	}
+	play := f.matrixKey(auth.NewKey{Terms: []string{string(auth.JobsRun)}, Test: true})
+	for path, code := range map[string]int{"/api/v1/jobs/tidy/run": 202, "/api/v1/jobs/nothing/run": 404} {
+		jobs.list[1].Running = false
+		if got := f.request(http.MethodPost, path, "", "X-API-Key", play); got.code != code || jobs.list[1].Running {
+			t.Errorf("%s by a test key: %d, and it runs: %v", path, got.code, jobs.list[1].Running)
+		}
+	}
 	if got := f.get("/api/v1/jobs", keys[auth.JobsRun]); got.code != http.StatusForbidden {
 		t.Errorf("the list for who may only run: %d", got.code)
 	}

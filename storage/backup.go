@@ -46,10 +46,14 @@ func (s *Store) copyTo(ctx context.Context, path string) error {
 	if err != nil {
 		return err
 	}
+	w := &guarded{ctx: ctx, w: f}
 	err = s.db.View(func(tx *bbolt.Tx) error {
-		_, err := tx.WriteTo(guarded{ctx, f})
+		_, err := tx.WriteTo(w)
 		return err
 	})
+	if w.err != nil {
+		err = w.err // the library tells its text alone
+	}
 	return errors.Join(err, f.Close())
 }
 
@@ -81,18 +85,22 @@ func (r reader) Read(b []byte) (int, error) {
 	return r.r.Read(b)
 }
 
-// guarded ends with its context.
+// guarded ends with its context. It remembers the first error.
 type guarded struct {
 	ctx context.Context
 	w   io.Writer
+	err error
 }
 
 // Write writes unless the context has ended.
-func (g guarded) Write(b []byte) (int, error) {
-	if err := g.ctx.Err(); err != nil {
-		return 0, err
+func (g *guarded) Write(b []byte) (n int, err error) {
+	if err = g.ctx.Err(); err == nil {
+		n, err = g.w.Write(b)
 	}
-	return g.w.Write(b)
+	if g.err == nil {
+		g.err = err
+	}
+	return n, err
 }
 
 // Check examines every page of the open file.
