@@ -183,6 +183,9 @@ func insideURL(u *url.URL, host string) error {
 // connectTime is how long a connection may take.
 const connectTime = 3 * time.Second
 
+// leastTime is what each address of a name gets of it, however many there are.
+const leastTime = 500 * time.Millisecond
+
 // dial connects to a name. It is the one place where a connection begins:
 // each address is checked after resolution, and again when the socket has it.
 func (p Policy) dial(ctx context.Context, network, address string) (net.Conn, error) {
@@ -220,7 +223,7 @@ func first(ctx context.Context, addresses []netip.Addr, connect func(context.Con
 	for i, a := range addresses {
 		limit := time.Duration(0)
 		if end, ok := ctx.Deadline(); ok {
-			limit = time.Until(end) / time.Duration(len(addresses)-i)
+			limit = max(time.Until(end)/time.Duration(len(addresses)-i), leastTime)
 		}
 		conn, err := within(ctx, limit, a, connect)
 		if err == nil {

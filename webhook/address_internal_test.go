@@ -20,11 +20,13 @@ func TestFirst_ASilentAddressLeavesTimeForTheNext(t *testing.T) {
 	for name, c := range map[string]struct {
 		addresses []netip.Addr
 		alive     string
+		needs     time.Duration
 		within    time.Duration
 	}{
-		"the second of two": {list("2001:470::1", "192.168.1.2"), "192.168.1.2", 2 * time.Second},
-		"the last of many":  {list("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"), "10.0.0.5", connectTime},
-		"none":              {list("10.0.0.1", "10.0.0.2"), "", connectTime},
+		"the second of two": {list("2001:470::1", "192.168.1.2"), "192.168.1.2", 0, 2 * time.Second},
+		"the last of many":  {list("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5"), "10.0.0.5", 0, connectTime},
+		"none":              {list("10.0.0.1", "10.0.0.2"), "", 0, connectTime},
+		"a far one of many": {list("10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.4", "10.0.0.5", "10.0.0.6", "10.0.0.7", "10.0.0.8", "10.0.0.9", "10.0.0.10", "10.0.0.11", "10.0.0.12"), "10.0.0.1", 400 * time.Millisecond, time.Second},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), connectTime)
@@ -32,7 +34,11 @@ func TestFirst_ASilentAddressLeavesTimeForTheNext(t *testing.T) {
 			start := time.Now()
 			conn, err := first(ctx, c.addresses, func(ctx context.Context, a netip.Addr) (net.Conn, error) {
 				if a.String() == c.alive {
-					return &net.TCPConn{}, nil
+					select {
+					case <-time.After(c.needs):
+						return &net.TCPConn{}, nil
+					case <-ctx.Done():
+					}
 				}
 				<-ctx.Done()
 				return nil, ctx.Err()
