@@ -101,6 +101,10 @@ func options() []option {
 	}
 }
 
+// Defaults is the layer of what is another default in the app than elsewhere:
+// Home Assistant's own backups hold the database, so none is made beside them.
+func Defaults() settings.Layer { return settings.Texts("app", map[string]string{"backup.at": ""}) }
+
 // sslPort is the address for HTTPS when it is switched on.
 func sslPort(on any) any {
 	if on == true {

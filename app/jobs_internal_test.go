@@ -1,6 +1,7 @@
 package app
 
 import (
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -24,5 +25,23 @@ func TestJobRows(t *testing.T) {
 	}
 	if !seen[backupJob] || len(JobNames()) != len(seen) {
 		t.Errorf("the jobs are %v", JobNames())
+	}
+}
+
+// What Home Assistant's backups hold is the snapshot, once, and nothing that
+// is a copy of the same.
+func TestManifest_BackupsOfHomeAssistantLeaveOutOurs(t *testing.T) {
+	text, err := os.ReadFile("../config.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(text), "\nbackup_exclude:\n")
+	for _, name := range []string{databaseName, backupsName} {
+		if !strings.Contains(list, "  - "+name+"\n") {
+			t.Errorf("%s is not left out", name)
+		}
+	}
+	if strings.Contains(list, "- "+snapshotName) || !strings.Contains(string(text), "--replace /data/"+snapshotName+"\n") {
+		t.Errorf("the snapshot %s is left out, or not made", snapshotName)
 	}
 }

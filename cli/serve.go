@@ -98,6 +98,9 @@ func run(ctx context.Context, load func() (app.Options, error), ready func(*app.
 // load puts the sources of settings over each other, the weakest first.
 func (c serveCmd) load(env Env, data string) (settings.Settings, error) {
 	var layers []settings.Layer
+	if env.value("SUPERVISOR_TOKEN") != "" {
+		layers = append(layers, addon.Defaults())
+	}
 	path := c.Settings
 	if path == "" {
 		path = filepath.Join(data, settingsName)

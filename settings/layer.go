@@ -157,8 +157,12 @@ func fromValue(v any) node {
 
 // Flags is a layer from paths and texts, such as "http.listen" and ":9000".
 // A list's entries are parted by commas.
-func Flags(values map[string]string) Layer {
-	l := Layer{source: "flag", root: node{kind: object}}
+func Flags(values map[string]string) Layer { return Texts("flag", values) }
+
+// Texts is a layer like that of flags, from another source. A text that is
+// empty is set all the same.
+func Texts(source string, values map[string]string) Layer {
+	l := Layer{source: source, root: node{kind: object}}
 	paths := make([]string, 0, len(values))
 	for p := range values {
 		paths = append(paths, p)
