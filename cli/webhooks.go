@@ -134,6 +134,7 @@ func describeWebhook(r app.WebhookRow) []field {
 		{"Order", r.Ordered},
 		{"Signature", r.Signature},
 		{"Public key", r.PublicKey},
+		{"X-Hub-Signature-256", map[bool]string{true: "is sent too"}[r.HubSignature]},
 		{"Old secret", until(r)},
 		{"State", webhookState(r)},
 		{"Waiting", strconv.Itoa(r.Waiting)},
@@ -169,6 +170,9 @@ func milestones(r app.WebhookRow) string {
 	}
 	if len(parts) == 0 {
 		return "none"
+	}
+	if r.Jumps == "highest" {
+		parts = append(parts, "of several at once the highest")
 	}
 	if r.MilestonesMinimum > 0 {
 		parts = append(parts, fmt.Sprintf("not of prints of less than %d min", r.MilestonesMinimum))

@@ -201,7 +201,7 @@ func TestCommandLine_WebhooksAreEditedFieldByField(t *testing.T) {
 	h.ask(&row, "webhooks", "add", "--name", "All", "--url", "https://hooks.example.org/one", "--format", "telegram", "--variable", "chat_id=42", "--variable", "word=a;b=c",
 		"--event", "print_complete", "--event", "print_failed", "--printer", "1", "--result", "success,failed", "--minimum-minutes", "5", "--milestones", "10,90",
 		"--every-layers", "50", "--minutes-left", "30,5", "--header-file", headers, "--header", "X-Three: 3", "--quiet-from", "22:00", "--quiet-to", "07:00",
-		"--digest-at", "07:30", "--always", "print_failed", "--time-zone", "Europe/Berlin", "--ordered", "strict", "--hub-signature")
+		"--digest-at", "07:30", "--always", "print_failed", "--time-zone", "Europe/Berlin", "--ordered", "strict", "--hub-signature", "--jumps", "highest")
 	id := row.ID
 	if strings.Join(row.Headers, " ") != "X-One X-Three X-Two" || row.Variables["word"] != "a;b=c" || row.QuietMode != "hold" || row.DigestMode != "digest" || row.Ordered != "strict" ||
 		!slices.Equal(row.Milestones, []int{10, 90}) || !slices.Equal(row.MinutesLeft, []int{30, 5}) || !row.Hub || !slices.Equal(row.Results, []string{"success", "failed"}) || row.URL != "https://hooks.example.org/…" {
@@ -231,8 +231,11 @@ func TestCommandLine_WebhooksAreEditedFieldByField(t *testing.T) {
 	if out := h.must("webhooks", "edit", id, "--signature", "ed25519"); !strings.HasPrefix(lastLine(out), "whpk_") {
 		t.Errorf("with another signature: %s", out)
 	}
-	if text := h.must("webhooks", "show", id); !strings.Contains(text, "signs too until") || !strings.Contains(text, "07:30 (digest)") || !strings.Contains(text, "every 50 layers") {
-		t.Errorf("shown:\n%s", text)
+	text := h.must("webhooks", "show", id)
+	for _, want := range []string{"signs too until", "07:30 (digest)", "every 50 layers; 30, 5 minutes before the end; of several at once the highest", "22:00 to 07:00, drop", "Europe/Berlin"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in:\n%s", want, text)
+		}
 	}
 }
 
