@@ -287,6 +287,7 @@ func (a *App) openDiscovery(context.Context) error {
 		Bridge: discovery.Bridge{Clients: a.clients(), Problem: a.problem, LogLevel: a.logLevel, SetLogLevel: a.setLogLevel, Restart: a.restart},
 		Prefix: a.settings.HomeAssistant.DiscoveryPrefix, InstallID: a.install, Version: a.version,
 		Audience: a.audience(), Stages: stages(), Pictures: pictures, Milestones: a.settings.Milestones, Log: a.log, Now: a.now,
+		Price: a.settings.Filament.PerKg, Currency: a.settings.Filament.Currency,
 	})
 	a.bridge.AddSink("discovery", a.discovery)
 	return nil

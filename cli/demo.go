@@ -148,6 +148,7 @@ func (c demoCmd) settings(env Env, printers []*simulator.Printer) (settings.Sett
 	s.Log.Level = c.LogLevel
 	s.MQTT.Mode = "embedded"
 	s.WebhookAddresses.Loopback = true // Whoever tries it has the receiver on the same machine.
+	s.Filament = settings.Filament{Currency: "EUR", PricePerKg: 25, Prices: []settings.FilamentPrice{{Material: "PLA", PricePerKg: 22.5}}}
 	var err error
 	if s.HTTP.Listen, err = pick(env.Stdout, "http", c.HTTP, demoHTTP); err != nil {
 		return s, err

@@ -62,6 +62,11 @@ type Options struct {
 	Stages []string
 	// Pictures are those of plates; nil is none.
 	Pictures Pictures
+	// Price is what a kilogram of filament costs, by its maker's id and its
+	// material; unknown or nil is what the slicer says. Currency is that of both
+	// ("EUR"); "" shows no costs.
+	Price    func(filamentID, material string) printer.Opt[float64]
+	Currency string
 	// Milestones are the percentages that Home Assistant is told of; nil is 25, 50, 75.
 	Milestones []int
 	// Audience tells whether somebody listens to MQTT now. Events of the time
@@ -109,6 +114,9 @@ type Discovery struct {
 	// batch are the values to publish, of the outlets batched; only within relay.
 	batch   []mqtt.Message
 	batched []change
+	// wanted are contents to publish, by topic; wantsContent asks Run to do it.
+	wanted       map[string]content
+	wantsContent chan struct{}
 	// kinds are sets of components that devices have, to be shared by those of a model.
 	kinds []map[string]platform
 	pending
@@ -128,6 +136,9 @@ func New(opts Options) *Discovery {
 	if opts.Milestones == nil {
 		opts.Milestones = printer.DefaultMarks().Percent
 	}
+	if opts.Price == nil {
+		opts.Price = noPrice
+	}
 	if opts.Log == nil {
 		opts.Log = slog.New(slog.DiscardHandler)
 	}
@@ -136,7 +147,8 @@ func New(opts Options) *Discovery {
 	}
 	d := &Discovery{
 		opts: opts, log: opts.Log.With("component", "discovery"), now: opts.Now,
-		wake:    make(chan struct{}, 1),
+		wake:   make(chan struct{}, 1),
+		wanted: map[string]content{}, wantsContent: make(chan struct{}, 1),
 		devices: map[string]*device{}, printers: map[string]*family{},
 		stages: map[string]bool{}, printerTable: newTable(printerRows()), unitTable: newTable(unitRows()),
 	}

@@ -128,7 +128,11 @@ mode without Developer mode) the entities marked *moves* are shown without their
 }
 
 func classDoc(r *row) string {
-	parts := slices.DeleteFunc([]string{r.class, r.state, r.unit}, func(s string) bool { return s == "" })
+	unit := r.unit
+	if r.money {
+		unit = "the currency that is set"
+	}
+	parts := slices.DeleteFunc([]string{r.class, r.state, unit}, func(s string) bool { return s == "" })
 	return strings.Join(parts, ", ")
 }
 

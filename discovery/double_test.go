@@ -81,6 +81,7 @@ func classRules() map[string]classRule {
 		"duration":        {words("measurement total total_increasing"), words("d h min s ms µs")},
 		"weight":          {words("measurement total total_increasing"), words("kg g mg oz lb st")},
 		"distance":        {words("measurement total total_increasing"), words("mm cm m km")},
+		"monetary":        {words("total"), words("EUR SEK")},
 		"timestamp":       {nil, nil},
 		"enum":            {nil, nil},
 	}

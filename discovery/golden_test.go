@@ -11,10 +11,14 @@ import (
 	"testing"
 
 	"github.com/printwire/printwire/discovery"
+	"github.com/printwire/printwire/printer"
 )
 
-// fixed is a Now that stands still.
-func fixed(o *discovery.Options) { o.Now = epoch }
+// fixed is a Now that stands still, and a price of all filament.
+func fixed(o *discovery.Options) {
+	o.Now, o.Currency = epoch, "EUR"
+	o.Price = func(string, string) printer.Opt[float64] { return printer.Some(20.0) }
+}
 
 func TestPrepare_GoldenPayloads(t *testing.T) {
 	for name, snap := range models() {

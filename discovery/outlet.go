@@ -142,11 +142,12 @@ func (d *Discovery) relay(dev *device, now time.Time) {
 			dev.flushAt = sooner(dev.flushAt, until)
 			continue
 		}
+		if o.row.content != nil && o.aspect == whole {
+			d.want(dev, o, buf, now)
+			continue
+		}
 		m := mqtt.Message{Topic: dev.topic(o), Payload: bytes.Clone(buf), Retain: true}
 		d.batched = append(d.batched, change{o, m.Payload})
-		if o.row.content != nil && o.aspect == whole {
-			m.Payload = o.row.content(d, buf)
-		}
 		d.batch = append(d.batch, m)
 	}
 	d.sendBatch(now, activity)

@@ -127,6 +127,9 @@ func (dev *device) component(r *row) component {
 		Platform: r.platform, UniqueID: dev.unique + r.key, EntityID: string(r.platform) + "." + dev.entity + r.key, Name: r.name,
 		Class: r.class, StateClass: r.state, Unit: r.unit, Icon: r.icon, Category: r.category,
 	}
+	if r.money {
+		c.Unit = dev.view.d.opts.Currency
+	}
 	if r.hidden {
 		c.Enabled = new(bool)
 	}

@@ -1,24 +1,12 @@
 package discovery
 
 import (
-	"bytes"
-	"image"
-	"image/png"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/printwire/printwire/printer"
 )
-
-// Pictures are the pictures of plates, by the name that a job's plan gives.
-type Pictures interface {
-	// Bytes is one picture, PNG or JPEG. fault.NotFound: it is not kept any more.
-	Bytes(name string) ([]byte, error)
-}
-
-// noPicture is the value of the cover of a job without one.
-const noPicture = "none"
 
 // planRows are what the sliced file of the present or last print says.
 func planRows() []row {
@@ -33,6 +21,12 @@ func planRows() []row {
 		{key: "print_length", platform: sensor, name: "Print length", class: "distance", unit: "m", state: "measurement", always: true, when: when, category: diagnostic,
 			value: func(dst []byte, v *view) []byte { return decimal(dst, v.s.Job.Plan.Metres, 2) },
 			about: "The filament of the whole print."},
+		{key: "filament_cost", platform: sensor, name: "Filament cost", class: "monetary", money: true, always: true,
+			when: func(v *view) bool { return when(v) && v.d.opts.Currency != "" },
+			value: func(dst []byte, v *view) []byte {
+				return decimal(dst, v.s.Job.FilamentCost(v.d.opts.Price), 2)
+			},
+			about: "What the filament of the present or last print costs, at the prices of now; scaled by progress when it failed or was stopped. There when a currency is set."},
 		{key: "estimated_time", platform: sensor, name: "Estimated time", class: "duration", unit: "min", state: "measurement", always: true, when: when, category: diagnostic,
 			value: func(dst []byte, v *view) []byte { return minutes(dst, v.s.Job.Plan.Seconds) },
 			about: "How long the slicer thinks that the print takes."},
@@ -86,30 +80,6 @@ type use struct {
 }
 
 func useOf(j *printer.Job) use { return use{j.ID, j.Plan.File, j.Result} }
-
-// coverName is the name of the picture, so that it goes out when it is another one.
-func coverName(dst []byte, v *view) []byte {
-	switch {
-	case v.s.Job.ID == "":
-		return dst
-	case v.s.Job.Plan.Picture == "":
-		return append(dst, noPicture...)
-	default:
-		return append(dst, v.s.Job.Plan.Picture...)
-	}
-}
-
-// cover is the picture of a name. One that is not kept any more is blank.
-func (d *Discovery) cover(name []byte) []byte {
-	if string(name) != noPicture && d.opts.Pictures != nil {
-		if b, err := d.opts.Pictures.Bytes(string(name)); err == nil {
-			return b
-		}
-	}
-	var blank bytes.Buffer
-	_ = png.Encode(&blank, image.NewNRGBA(image.Rect(0, 0, 1, 1))) // a Buffer takes everything
-	return blank.Bytes()
-}
 
 // attributeRoom is how long a list in attributes may get, in bytes.
 const attributeRoom = 3500

@@ -27,7 +27,10 @@ func TestApply_CoverIsTheBytesOfThePicture(t *testing.T) {
 	kept := pictures{"abc": "\x89PNG first", "def": "\xff\xd8\xff second"}
 	b := newBed(t, func(o *discovery.Options) { fixed(o); o.Pictures = kept }, x1c())
 	topic := "printwire/00M00A000000002/cover"
-	covers := func() []string { return b.since(0)[topic] }
+	covers := func() []string {
+		b.ShowWanted()
+		return b.since(0)[topic]
+	}
 	if got := covers(); len(got) != 1 || got[0] != kept["abc"] {
 		t.Fatalf("covers %q", got)
 	}

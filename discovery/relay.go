@@ -35,6 +35,7 @@ func (d *Discovery) Prepare(_ context.Context) error {
 	}
 	d.prepared = true
 	d.release()
+	d.showWanted()
 	d.publish(statusTopic, []byte("online"), true)
 	return nil
 }

@@ -75,6 +75,8 @@ type row struct {
 	// class is the device class; state the state class.
 	class, state, unit, icon string
 	category                 category
+	// money: the unit is the currency that is set.
+	money bool
 	// hidden: disabled until a person enables it.
 	hidden bool
 	// always: it depends on the bridge's availability alone.
@@ -88,7 +90,8 @@ type row struct {
 	when    func(v *view) bool
 	passing bool
 	value   fill
-	// content is what goes out instead of a value, which then only names it.
+	// content is what goes out instead of a value, which then only names it. It
+	// is called without the lock, and may take its time.
 	content func(d *Discovery, value []byte) []byte
 	// attributes is a JSON object without values that change often; "" means {}.
 	attributes fill

@@ -34,9 +34,15 @@ func (d *Discovery) Run(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	d.workers.start(ctx)
+	shown := make(chan struct{})
+	go func() { // owner: Run, whose context ends it, and which waits below
+		defer close(shown)
+		d.showContents(ctx)
+	}()
 	defer func() {
 		cancel()
 		d.workers.stop()
+		<-shown
 		d.publish(statusTopic, []byte("offline"), true)
 	}()
 	d.mu.Lock()

@@ -44,6 +44,7 @@ func values() map[string]string {
 		"print_length":              "5.05",
 		"external_spool_use":        "4.2",
 		"print_weight":              "15.2",
+		"filament_cost":             "0.3",
 		"file_problem":              "none",
 		"unit: tray_2_use":          "None",
 		"cover":                     "the picture",
