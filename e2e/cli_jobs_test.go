@@ -61,7 +61,7 @@ func TestCommandLine_JobsAndBackups(t *testing.T) {
 func TestCommandLine_ABackupIntoAFullDisk(t *testing.T) {
 	t.Parallel()
 	full := t.TempDir()
-	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", full).CombinedOutput(); err != nil {
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=16k", "tmpfs", full).CombinedOutput(); err != nil {
 		t.Skipf("a small disk cannot be made here: %v, %s", err, out)
 	}
 	t.Cleanup(func() {
