@@ -141,25 +141,25 @@ func (s *automated) notes() map[string]string {
 	return all
 }
 
-// job is one to print in a few seconds.
-func job(name string) simulator.Job {
+// job is one to print; a minute takes three seconds.
+func job(name string, duration time.Duration) simulator.Job {
 	return simulator.Job{
-		Name: name, Plate: 1, Layers: 40, Duration: 4 * time.Minute, Prepare: 20 * time.Second, Nozzle: 220, Bed: 60,
+		Name: name, Plate: 1, Layers: 40, Duration: duration, Prepare: 20 * time.Second, Nozzle: 220, Bed: 60,
 		Slots: []int{0}, Grams: []float64{15.2}, Metres: []float64{5.1},
 	}
 }
 
 // printing begins a job and waits until it prints.
-func (s *automated) printing(name string) {
+func (s *automated) printing(name string, duration time.Duration) {
 	s.t.Helper()
-	s.x1.Print(job(name))
+	s.x1.Print(job(name, duration))
 	s.in.until("printwire/"+s.x1.Serial()+"/job_name", name)
 	s.in.until("printwire/"+s.x1.Serial()+"/activity", "printing")
 	s.phone.gets("that it prints", 20*time.Second, titled("print started"))
 }
 
 func (s *automated) printed() {
-	s.printing(hostile)
+	s.printing(hostile, 4*time.Minute)
 	progress := "printwire_" + s.device + "_progress"
 	for _, percent := range []int{25, 50, 75} {
 		n := s.phone.gets(strconv.Itoa(percent)+" %", 30*time.Second, titled(fmt.Sprintf("Oma's printer: %d %%", percent)))
@@ -205,7 +205,7 @@ const (
 )
 
 func (s *automated) faulted() {
-	s.printing("Vase")
+	s.printing("Vase", 30*time.Minute)
 	activity := "printwire/" + s.x1.Serial() + "/activity"
 	s.x1.SetError(clogged)
 	n := s.phone.gets("the fault", 20*time.Second, titled("Oma's printer: fault"))
@@ -234,7 +234,7 @@ func (s *automated) stops(n push) bool {
 }
 
 func (s *automated) failed() {
-	s.printing("Tower")
+	s.printing("Tower", 30*time.Minute)
 	if err := s.x1.Play("fail_in_print"); err != nil {
 		s.t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func (s *automated) failed() {
 
 func (s *automated) ranOut() {
 	s.phone.left()
-	s.printing("Gear")
+	s.printing("Gear", 30*time.Minute)
 	s.x1.Pause(ranOutError, 6)
 	n := s.phone.gets("that filament ran out", 20*time.Second, titled("Oma's printer: filament ran out"))
 	if !strings.HasPrefix(n.Message, "Gear waits at ") {
@@ -260,5 +260,5 @@ func (s *automated) ranOut() {
 	s.in.until("printwire/"+s.x1.Serial()+"/activity", "printing")
 	s.phone.loses(n.Data.Tag, 20*time.Second)
 	s.x1.Cancel(simulator.CodeWithState)
-	s.about("e2e/bus", "Gear", "print_stopped", 60*time.Second)
+	s.about("e2e/bus", "Gear", time.Minute, "print_stopped")
 }

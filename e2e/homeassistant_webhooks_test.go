@@ -75,7 +75,15 @@ func newAutomated(t *testing.T) *automated {
 	s.in = runApp(t, s.options(), s.heard)
 	s.h.join(s.in.access)
 	s.phone = newPhone(t, s.h, "Anna's phone")
-	s.h.settled("printwire_")
+	eventually(t, "the printers are there", 60*time.Second, func() (bool, string) {
+		states := s.h.states()
+		for _, id := range []string{"event.garage_events", "image.garage_cover", "event.workshop_events"} {
+			if states[id].State == "" {
+				return false, "no " + id
+			}
+		}
+		return true, ""
+	})
 	s.device, s.otherDevice = s.h.device("printwire_"+s.x1.Serial()), s.h.device("printwire_"+s.a1.Serial())
 	s.phoneDevice = s.phone.device()
 	// What a person has renamed must still be found.
