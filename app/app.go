@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -90,8 +91,10 @@ type App struct {
 	discovery *discovery.Discovery
 	recorder  *archive.Recorder
 	hooks     *webhook.Outbox
-	jobs      *scheduler
-	backups   *backups
+	// recordBehind: an event waited in vain for the record of prints.
+	recordBehind atomic.Bool
+	jobs         *scheduler
+	backups      *backups
 	// files and pictures are nil where there is no place for them.
 	files, pictures *filecache.Cache
 	api             http.Handler

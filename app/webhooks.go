@@ -146,20 +146,29 @@ func (a *App) facts(ctx context.Context, e journal.Entry) webhook.Facts {
 	return f
 }
 
-// awaitRecord waits until the record of prints knows an event, but not long.
+// awaitRecord waits until the record of prints knows an event, but not long,
+// and not again while the record is behind.
 func (a *App) awaitRecord(ctx context.Context, seq uint64) {
+	if reached, err := a.recorder.Cursor(ctx); err == nil && reached >= seq {
+		a.recordBehind.Store(false)
+		return
+	}
+	if a.recordBehind.Load() {
+		return
+	}
 	ctx, cancel := context.WithTimeout(ctx, recordLimit)
 	defer cancel()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if reached, err := a.recorder.Cursor(ctx); err != nil || reached >= seq {
-			return
-		}
 		select {
 		case <-ctx.Done():
+			a.recordBehind.Store(true)
 			return
 		case <-tick.C:
+		}
+		if reached, err := a.recorder.Cursor(ctx); err != nil || reached >= seq {
+			return
 		}
 	}
 }

@@ -44,6 +44,13 @@ func appendEntries(tx *bbolt.Tx, entries []journal.Entry) error {
 	return nil
 }
 
+// newest is the number of the newest event, 0 without any. The bucket's own
+// sequence is ahead of it after a restore.
+func newest(tx *bbolt.Tx) uint64 {
+	k, _ := bucketJournal.in(tx).Cursor().Last()
+	return number(k)
+}
+
 // After returns up to limit entries that follow seq, and how many between were
 // dropped by retention.
 func (s *Store) After(_ context.Context, seq uint64, limit int) (entries []journal.Entry, lost int, err error) {
@@ -56,15 +63,33 @@ func (s *Store) After(_ context.Context, seq uint64, limit int) (entries []journ
 			}
 			entries = append(entries, e)
 		}
-		return nil
+		if len(entries) > 0 {
+			lost, err = missing(tx, seq, entries[0].Seq)
+		}
+		return err
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the journal after %d: %w", seq, err)
 	}
-	if len(entries) > 0 {
-		lost = int(entries[0].Seq - seq - 1)
-	}
 	return entries, lost, nil
+}
+
+// missing is how many events were between two numbers; those that a restore
+// left out never were any.
+func missing(tx *bbolt.Tx, seq, next uint64) (int, error) {
+	n := next - seq - 1
+	v := bucketMeta.in(tx).Get(keyGap())
+	if v == nil || n == 0 {
+		return int(n), nil
+	}
+	var gap gapRecord
+	if err := bucketMeta.decode(v, &gap); err != nil {
+		return 0, err
+	}
+	if from, to := max(seq, gap.After), min(next, gap.Before); to > from+1 {
+		n -= to - from - 1
+	}
+	return int(n), nil
 }
 
 // Wait returns when an entry after seq exists, or ctx ends.

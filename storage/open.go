@@ -138,7 +138,7 @@ func (s *Store) prepare() error {
 		return fmt.Errorf("migrating: %w", err)
 	}
 	return s.db.View(func(tx *bbolt.Tx) error {
-		s.last.Store(bucketJournal.in(tx).Sequence())
+		s.last.Store(newest(tx))
 		return nil
 	})
 }

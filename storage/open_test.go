@@ -259,6 +259,10 @@ func TestStore_Backup(t *testing.T) {
 	if err := kv.Put(map[string][]byte{"a": []byte("1")}); err != nil {
 		t.Fatal(err)
 	}
+	if err := s.Append(ctx, entriesAt(time.Now(), 3)); err != nil {
+		t.Fatal(err)
+	}
+	first := s.Last()
 	var backup bytes.Buffer
 	if err := s.Backup(ctx, &backup); err != nil {
 		t.Fatal(err)
@@ -293,9 +297,39 @@ func TestStore_Backup(t *testing.T) {
 		if v, err := restored.KV("settings").Value("a"); err != nil || string(v) != "1" {
 			t.Errorf("value is %q (%v), want 1", v, err)
 		}
+		numbersGoOn(t, restored, first)
 		err := storage.Restore(path, bytes.NewReader(backup.Bytes()))
 		if !fault.Is(err, fault.Conflict) {
 			t.Errorf("restoring over a file in use gave %v, want a conflict", err)
 		}
 	})
+}
+
+// numbersGoOn checks that an event after a restore has a number that no event
+// before it can have had, and that nobody is told of lost ones.
+func numbersGoOn(t *testing.T, s *storage.Store, before uint64) {
+	t.Helper()
+	ctx := t.Context()
+	if s.Last() != before {
+		t.Errorf("the newest event is %d, want %d", s.Last(), before)
+	}
+	// A write without an event wakes nobody.
+	if err := s.KV("settings").Put(map[string][]byte{"b": nil}); err != nil || s.Last() != before {
+		t.Errorf("the newest event is %d (%v), want %d", s.Last(), err, before)
+	}
+	if err := s.Append(ctx, entriesAt(time.Now(), 2)); err != nil {
+		t.Fatal(err)
+	}
+	for _, after := range []uint64{before - 1, before} {
+		entries, lost, err := s.After(ctx, after, 10)
+		if err != nil || lost != 0 || len(entries) != int(before-after)+2 {
+			t.Fatalf("after %d: %d events, %d lost (%v)", after, len(entries), lost, err)
+		}
+		if seq := entries[len(entries)-1].Seq; seq < before+10_000 || seq != s.Last() {
+			t.Errorf("the newest event is %d", seq)
+		}
+	}
+	if _, lost, err := s.After(ctx, s.Last()-2, 10); err != nil || lost != 0 {
+		t.Errorf("%d lost (%v) between the new events and the gap", lost, err)
+	}
 }

@@ -66,8 +66,7 @@ func (s *Store) retain(tx *bbolt.Tx, remove bool) (int, error) {
 	}
 	b := bucketJournal.in(tx)
 	c := b.Cursor()
-	newest, _ := c.Last()
-	last := number(newest)
+	last := newest(tx)
 	var drop [][]byte
 	for k, v := c.First(); k != nil && len(drop) < dropAtOnce; k, v = c.Next() {
 		goes, err := s.goes(number(k), last, read, v)
@@ -90,8 +89,8 @@ func (s *Store) retain(tx *bbolt.Tx, remove bool) (int, error) {
 	return len(drop), nil
 }
 
-// goes tells whether an entry is dropped. Numbers have no gaps, so a
-// difference of numbers is a count.
+// goes tells whether an entry is dropped. Numbers have no gaps but that of a
+// restore, so a difference of numbers is a count.
 func (s *Store) goes(seq, last, read uint64, value []byte) (bool, error) {
 	newer := last - seq
 	switch {

@@ -142,8 +142,7 @@ func (s *Store) transact(batch []*change) (bad int, err error) {
 			return i, rolledBack(tx, err)
 		}
 	}
-	journal := bucketJournal.in(tx)
-	last := journal.Sequence()
+	last := newest(tx)
 	if err := s.step(StepCommit); err != nil {
 		return -1, fmt.Errorf("writing to the database: %w", rolledBack(tx, err))
 	}
