@@ -62,7 +62,7 @@ func callRows() []callRow {
 		{"Webhook", "POST /webhook/printer/{id}/stop, POST /webhook/printer/{id}/cancel, GET /webhook/printer/{id}/status", yes, "", ""},
 		{"Webhook", "GET /webhook/queue", empty, "queue", ""},
 		{"Webhook", "POST /webhook/queue/add, POST /webhook/printer/{id}/start", told, "queue", ""},
-		{"Notifications", "GET /notifications, POST /notifications, POST /notifications/app-message, GET /notification-templates", no, "webhooks", "our own are to be at `/webhooks`"},
+		{"Notifications", "GET /notifications, POST /notifications, POST /notifications/app-message, GET /notification-templates", no, "", "instead: `/webhooks`, whose endpoints send to any address, also in the formats of Bambuddy (`bambuddy`), Discord, Telegram, ntfy and others"},
 		{"Smart plugs", "GET /smart-plugs, POST /smart-plugs, POST /smart-plugs/{id}/control, GET /smart-plugs/{id}/status, GET /ha-sensors, GET /maintenance/overview", no, "tariff", "a plug's energy; switching and maintenance have no date"},
 		{"Cloud", "GET /cloud/filaments, GET /cloud/devices, GET /cloud/firmware-updates, GET /cloud/settings, GET /cloud/status", fence, "cloud", "owner, cloud access, signed in: 401, 403, 401"},
 		{"Cloud", "POST /cloud/login, POST /cloud/verify, POST /cloud/token, POST /cloud/logout, POST /cloud/filament-info, GET /cloud/builtin-filaments, GET /cloud/filament-id-map, GET /cloud/fields", no, "cloud", ""},
@@ -192,7 +192,8 @@ func compatibilityDocument() string {
 	line("| %s | `GET /api/v1/printers`, the 101st within a minute | control | 429 | `rate_limit_exceeded`, \"Too many requests\", `retry_after`, `Retry-After`; the 100 before have `X-RateLimit-Limit: 100` |", bambuddy)
 	line("\nOAuth clients are made by `printwire oauth create`; `printwire admin` gives the local administrator, who consents, a password.")
 	line("The tests of the OAuth rows write both into the data folder before the demo starts; the requests themselves run as written.")
-	line("Bambuddy's webhooks (seven events to an address of the user) come with webhooks; its pages (API browser, list of keys) come with the dashboard.\n")
+	line("Bambuddy's webhooks (seven events to an address of the user) are endpoints made by `POST /webhooks`, with its flat body by the format `bambuddy`;")
+	line("what receivers get is in [webhooks.md](webhooks.md). Its pages (API browser, list of keys) come with the dashboard.\n")
 	line("## Paths of Bambuddy\n\nBelow `/api/v1`, unless they say otherwise, each with and without a slash at its end.\n")
 	line("`yes`: it does what it says. `empty`: an empty answer. `501`: it says that it is not there yet. `fence`: it answers what stands before it.")
 	line("`404`: there is nothing (405 or 422 where the path belongs to another call).\n")

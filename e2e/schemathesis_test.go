@@ -2,16 +2,19 @@ package e2e_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,7 +47,8 @@ func TestSchemathesis(t *testing.T) {
 	cmd := exec.CommandContext(ctx, "schemathesis", "--config-file", config, "run", "http://"+address+"/api/v1/openapi.json",
 		"--header", "X-API-Key: "+key, "--header", "Connection: close", "--no-color")
 	cmd.Dir = t.TempDir() // it leaves a cache behind
-	cmd.Env = append(environment(), "OWN_KEY_ID="+id, "HOOKS="+strings.TrimSuffix(config, ".toml")+"_hooks.py")
+	receiver := newCounter(t)
+	cmd.Env = append(environment(), "OWN_KEY_ID="+id, "HOOKS="+strings.TrimSuffix(config, ".toml")+"_hooks.py", "RECEIVER="+receiver.URL)
 	out, err := cmd.CombinedOutput()
 	text := strings.ReplaceAll(string(out), key, "***")
 	if keep := os.Getenv("PRINTWIRE_SCHEMATHESIS_LOG"); keep != "" {
@@ -60,6 +64,35 @@ func TestSchemathesis(t *testing.T) {
 		t.Fatalf("schemathesis did not run to its end: %v\n%s", err, text)
 	}
 	t.Logf("schemathesis:%s", summary)
+	var endpoints []struct{ URL *string }
+	if err := json.Unmarshal([]byte(a.get(t, "/api/v1/webhooks", key, http.StatusOK)), &endpoints); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range endpoints {
+		if e.URL == nil || *e.URL != receiver.URL+"/***" {
+			t.Errorf("a webhook goes elsewhere: %v", e.URL)
+		}
+	}
+	if receiver.n.Load() == 0 {
+		t.Error("no webhook was sent: what happens then was not tested")
+	}
+}
+
+// counter is a receiver of webhooks that counts them, and wants each third one again.
+type counter struct {
+	*httptest.Server
+	n atomic.Int64
+}
+
+func newCounter(t *testing.T) *counter {
+	c := &counter{}
+	c.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		if c.n.Add(1)%3 == 0 {
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(c.Close)
+	return c
 }
 
 // allowedAll writes a key for which nothing is refused and nothing limited into

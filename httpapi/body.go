@@ -8,6 +8,7 @@ import (
 	"math"
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -99,8 +100,8 @@ func typed(r *http.Request, data []byte) (problem, bool) {
 	return problem{}, false
 }
 
-// emptyValue answers, and is true, when a parameter that is a number or a
-// truth value stands in the query without a value.
+// emptyValue answers, and is true, when a parameter that is a number, a truth
+// value or one of some words stands in the query without a value.
 func (a *api) emptyValue(c *gin.Context, op *huma.Operation) bool {
 	if c.Request.URL.RawQuery == "" {
 		return false
@@ -111,14 +112,20 @@ func (a *api) emptyValue(c *gin.Context, op *huma.Operation) bool {
 		if p.In != "query" || !given || values[0] != "" {
 			continue
 		}
-		switch p.Schema.Type {
-		case huma.TypeInteger, huma.TypeNumber, huma.TypeBoolean:
-			a.refuse(c, problem{
-				status: http.StatusUnprocessableEntity, detail: p.Name + " has no value",
-				fields: []FailureField{{Pointer: "query." + p.Name, Detail: "must be a value of the type " + p.Schema.Type}},
-			})
-			return true
+		detail := ""
+		switch {
+		case p.Schema.Type == huma.TypeInteger, p.Schema.Type == huma.TypeNumber, p.Schema.Type == huma.TypeBoolean:
+			detail = "must be a value of the type " + p.Schema.Type
+		case len(p.Schema.Enum) > 0 && !slices.Contains(p.Schema.Enum, any("")):
+			detail = "must be one of the words that are described"
+		default:
+			continue
 		}
+		a.refuse(c, problem{
+			status: http.StatusUnprocessableEntity, detail: p.Name + " has no value",
+			fields: []FailureField{{Pointer: "query." + p.Name, Detail: detail}},
+		})
+		return true
 	}
 	return false
 }

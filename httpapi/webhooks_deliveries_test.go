@@ -60,7 +60,7 @@ func TestWebhooks_DeliveriesInPages(t *testing.T) {
 	if list, next := h.deliveries(t, id, "?status=failed"); len(list) != 0 || next != "" {
 		t.Errorf("failed: %v", list)
 	}
-	for _, bad := range []string{"?limit=0", "?limit=101", "?before=x", "?before=5", "?before=0.0", "?before=9999999999999999999.9", "?status=odd"} {
+	for _, bad := range []string{"?limit=0", "?limit=101", "?before=x", "?before=5", "?before=0.0", "?before=9999999999999999999.9", "?status=odd", "?status="} {
 		if got := h.send(http.MethodGet, "/"+id+"/deliveries"+bad, "", h.reader); got.code != 422 {
 			t.Errorf("%s: %d %s", bad, got.code, got.body)
 		}

@@ -19,7 +19,7 @@ import (
 type WebhookRequest struct {
 	Name        patch[string]                  `json:"name,omitzero" doc:"1 to 64 characters." example:"Workshop notices"`
 	Target      patch[string]                  `json:"target,omitzero" doc:"url, or home_assistant for the event bus of Home Assistant, which needs no URL." example:"url"`
-	URL         patch[secret.Text]             `json:"url,omitzero" writeOnly:"true" doc:"http or https; private addresses are allowed, this machine itself is not. It is never given out again: what is shown in its place leaves it as it is."`
+	URL         patch[secret.Text]             `json:"url,omitzero" writeOnly:"true" example:"https://hooks.example.org/printwire" doc:"http or https; private addresses are allowed, this machine itself is not. It is never given out again: what is shown in its place leaves it as it is."`
 	Headers     patch[map[string]*secret.Text] `json:"headers,omitzero" writeOnly:"true" doc:"Further headers; null takes one away. A value is never given out again: the *** in its place leaves it as it is. With a URL of another host they are to be given anew."`
 	Certificate patch[string]                  `json:"certificate,omitzero" doc:"The SHA-256 of the only server certificate that is accepted, 64 hex digits."`
 
