@@ -13,18 +13,22 @@ const (
 	picturesCap = 64 << 20
 )
 
+// filesRate is the most that comes from all printers together, in bytes a
+// second: many prints may be found running at once.
+const filesRate = 16 << 20
+
 // openFiles opens the folders of what is read from printers' storages. A
 // bridge that cannot have them works all the same, without grams and pictures.
 func (a *App) openFiles(context.Context) error {
 	for _, f := range []struct {
-		name  string
-		cap   int64
-		cache **filecache.Cache
+		name      string
+		cap, rate int64
+		cache     **filecache.Cache
 	}{
-		{"files", filesCap, &a.files},
-		{"pictures", picturesCap, &a.pictures},
+		{"files", filesCap, filesRate, &a.files},
+		{"pictures", picturesCap, 0, &a.pictures},
 	} {
-		c, err := filecache.Open(filecache.Options{Folder: filepath.Join(a.data, "cache", f.name), Cap: f.cap, Now: a.now})
+		c, err := filecache.Open(filecache.Options{Folder: filepath.Join(a.data, "cache", f.name), Cap: f.cap, Rate: f.rate, Now: a.now})
 		if err != nil {
 			a.log.Warn("printers' files cannot be kept, so grams and pictures of prints stay unknown", "error", err)
 			return nil

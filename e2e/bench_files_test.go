@@ -23,8 +23,8 @@ import (
 const printersWhileFetching = 100
 
 // BenchmarkReportsWhileFetching measures the latency of the reports of 100
-// printers while none, one and four of them have their files fetched at the
-// rate that the program allows itself, in turns.
+// printers while none, one and four of them have their files fetched, as fast
+// as the program allows itself for one and for all together, in turns.
 func BenchmarkReportsWhileFetching(b *testing.B) {
 	if testing.Short() {
 		b.Skip("takes minutes")
@@ -88,7 +88,7 @@ func fetchingPhase(b *testing.B, v *fleet, fetches int) figures {
 	if fetches > 0 {
 		rate := float64(d.sent.Load()) / time.Since(began).Seconds() / 1e6 / float64(fetches)
 		b.Logf("each of %d files came at %.1f MB/s", fetches, rate)
-		if rate < 4 || d.ended.Load() > 0 {
+		if rate < 2 || d.ended.Load() > 0 {
 			b.Errorf("%.1f MB/s a file, %d files ended: there was no fetch under way throughout", rate, d.ended.Load())
 		}
 	}

@@ -27,6 +27,7 @@ type Cache struct {
 	root *os.Root
 	cap  int64
 	now  func() time.Time
+	pace pace
 
 	mu    sync.Mutex
 	files map[string]entry
@@ -45,6 +46,10 @@ type Options struct {
 	Folder string
 	// Cap is the most that all files may take together, in bytes.
 	Cap int64
+	// Rate is the most that all writers together write, in bytes a second, so
+	// that many files at once take no more from others than a few; 0 is without
+	// a limit.
+	Rate int64
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
@@ -62,7 +67,7 @@ func Open(o Options) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the cache folder: %w", err)
 	}
-	c := &Cache{root: root, cap: o.Cap, now: o.Now, files: map[string]entry{}}
+	c := &Cache{root: root, cap: o.Cap, now: o.Now, pace: pace{rate: o.Rate}, files: map[string]entry{}}
 	if err := c.scan(); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("reading the cache folder: %w", err)
@@ -115,7 +120,7 @@ func (c *Cache) Put(key string, write func(w io.Writer) error) error {
 			_ = c.root.Remove(part)
 		}
 	}()
-	w := &limited{w: f, left: c.cap}
+	w := &limited{w: f, pace: &c.pace, left: c.cap}
 	err = write(w)
 	if w.over {
 		err = errTooLarge(c.cap)
