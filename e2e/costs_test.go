@@ -76,6 +76,20 @@ func TestDemo_WhatPrintsCost(t *testing.T) {
 	if p.Printer != id || p.Height == nil || p.Bed == nil || p.Size == nil || *p.Size < 1000 || p.SlicedFor == nil || p.Objects == nil || *p.Objects < 1 || p.Picture == nil || p.RunCount != 1 {
 		t.Errorf("the record is %+v", p)
 	}
+	p.costs(t)
+	for _, view := range []string{"plate", "small", "top", "pick"} {
+		for _, path := range []string{*p.Picture, status + "/cover"} {
+			if got := a.get(t, path+"?view="+view, a.Keys["read"], http.StatusOK); !strings.HasPrefix(got, "\x89PNG") {
+				t.Errorf("%s of %s: %.20q", view, path, got)
+			}
+		}
+	}
+	a.tellsCosts(t)
+}
+
+// costs wants the print to cost what its filament does at the demo's prices.
+func (p printed) costs(t *testing.T) {
+	t.Helper()
 	want := 0.0
 	for _, f := range p.Filaments {
 		price := 25.0 // the demo's prices
@@ -99,13 +113,11 @@ func TestDemo_WhatPrintsCost(t *testing.T) {
 	if p.Cost == nil || p.Currency == nil || *p.Currency != "EUR" || math.Abs(*p.Cost-want) > 0.011 {
 		t.Errorf("the record is %+v, its filament costs %.4f EUR", p, want)
 	}
-	for _, view := range []string{"plate", "small", "top", "pick"} {
-		for _, path := range []string{*p.Picture, status + "/cover"} {
-			if got := a.get(t, path+"?view="+view, a.Keys["read"], http.StatusOK); !strings.HasPrefix(got, "\x89PNG") {
-				t.Errorf("%s of %s: %.20q", view, path, got)
-			}
-		}
-	}
+}
+
+// tellsCosts wants the settings and the statistics to tell the currency.
+func (a access) tellsCosts(t *testing.T) {
+	t.Helper()
 	var shown struct {
 		Currency string `json:"currency"`
 		Filament struct {
