@@ -37,7 +37,7 @@ func Restore(data string, backup io.Reader, now time.Time) (kept string, err err
 	} else if !errors.Is(err, os.ErrNotExist) {
 		return "", fmt.Errorf("looking at the database: %w", err)
 	}
-	if err := storage.Restore(path, whole); err != nil {
+	if err := storage.Restore(path, whole, now); err != nil {
 		if kept == "" {
 			return "", err
 		}

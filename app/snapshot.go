@@ -29,7 +29,7 @@ func (a *App) restoreSnapshot(database string) error {
 		return fmt.Errorf("opening the snapshot: %w", err)
 	}
 	defer func() { _ = snapshot.Close() }()
-	if err := storage.Restore(database, snapshot); err != nil {
+	if err := storage.Restore(database, snapshot, a.now()); err != nil {
 		return fmt.Errorf("restoring the snapshot: %w", err)
 	}
 	a.log.Info("the database was restored from its snapshot")

@@ -140,7 +140,7 @@ func CheckFile(path string) error {
 // with numbers that the replaced file cannot have given: receivers of webhooks
 // know them, and would drop what comes under one a second time.
 // fault.Conflict: the file is in use, or a newer program made the backup.
-func Restore(path string, backup io.Reader) error {
+func Restore(path string, backup io.Reader, now time.Time) error {
 	temp := path + ".restore"
 	defer os.Remove(temp)
 	if err := writeFile(temp, backup); err != nil {
@@ -149,7 +149,7 @@ func Restore(path string, backup io.Reader) error {
 	if err := CheckFile(temp); err != nil {
 		return unusable(err)
 	}
-	if err := skipNumbers(temp); err != nil {
+	if err := skipNumbers(temp, now); err != nil {
 		return fmt.Errorf("numbering what follows the restored events: %w", err)
 	}
 	if _, err := os.Stat(path); err == nil {
@@ -164,39 +164,6 @@ func Restore(path string, backup io.Reader) error {
 		return fmt.Errorf("replacing the database: %w", err)
 	}
 	return syncFolder(path)
-}
-
-// skipped is how many numbers of events a restore leaves out: more than there
-// are between two backups, and few beside what the journal keeps.
-const skipped = 10_000
-
-// gapRecord is a range of numbers that no event has, without its ends.
-type gapRecord struct {
-	After  uint64 `json:"after"`
-	Before uint64 `json:"before"`
-}
-
-func keyGap() []byte { return []byte("gap") }
-
-// skipNumbers leaves out numbers of the journal in a file that nobody uses.
-func skipNumbers(path string) error {
-	db, err := bbolt.Open(path, 0o600, boltOptions(2*time.Second))
-	if err != nil {
-		return err
-	}
-	err = db.Update(func(tx *bbolt.Tx) error {
-		b := bucketJournal.in(tx)
-		if b == nil {
-			return nil // made with the first start
-		}
-		gap := gapRecord{After: b.Sequence(), Before: b.Sequence() + skipped + 1}
-		value, err := bucketMeta.encode(gap)
-		if err != nil {
-			return err
-		}
-		return errors.Join(bucketMeta.in(tx).Put(keyGap(), value), b.SetSequence(gap.Before-1))
-	})
-	return errors.Join(err, db.Close())
 }
 
 // unusable says what is wrong with a backup; where it lay for the check helps nobody.

@@ -64,32 +64,16 @@ func (s *Store) After(_ context.Context, seq uint64, limit int) (entries []journ
 			entries = append(entries, e)
 		}
 		if len(entries) > 0 {
-			lost, err = missing(tx, seq, entries[0].Seq)
+			g, err := gapsIn(tx)
+			lost = int(g.between(seq, entries[0].Seq))
+			return err
 		}
-		return err
+		return nil
 	})
 	if err != nil {
 		return nil, 0, fmt.Errorf("reading the journal after %d: %w", seq, err)
 	}
 	return entries, lost, nil
-}
-
-// missing is how many events were between two numbers; those that a restore
-// left out never were any.
-func missing(tx *bbolt.Tx, seq, next uint64) (int, error) {
-	n := next - seq - 1
-	v := bucketMeta.in(tx).Get(keyGap())
-	if v == nil || n == 0 {
-		return int(n), nil
-	}
-	var gap gapRecord
-	if err := bucketMeta.decode(v, &gap); err != nil {
-		return 0, err
-	}
-	if from, to := max(seq, gap.After), min(next, gap.Before); to > from+1 {
-		n -= to - from - 1
-	}
-	return int(n), nil
 }
 
 // Wait returns when an entry after seq exists, or ctx ends.

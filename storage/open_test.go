@@ -280,7 +280,7 @@ func TestStore_Backup(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, text := range []string{"no database", backup.String()[:9000]} {
-			err := storage.Restore(path, strings.NewReader(text))
+			err := storage.Restore(path, strings.NewReader(text), time.Now())
 			if err == nil || !strings.Contains(err.Error(), "no whole backup") || strings.Contains(err.Error(), path) {
 				t.Errorf("a backup of %d bytes: %v, want a sentence about it and not about a file of ours", len(text), err)
 			}
@@ -290,7 +290,7 @@ func TestStore_Backup(t *testing.T) {
 		}
 	})
 	t.Run("a whole one is restored", func(t *testing.T) {
-		if err := storage.Restore(path, bytes.NewReader(backup.Bytes())); err != nil {
+		if err := storage.Restore(path, bytes.NewReader(backup.Bytes()), time.Now()); err != nil {
 			t.Fatal(err)
 		}
 		restored := mustOpen(t, storage.Options{Path: path})
@@ -298,7 +298,7 @@ func TestStore_Backup(t *testing.T) {
 			t.Errorf("value is %q (%v), want 1", v, err)
 		}
 		numbersGoOn(t, restored, first)
-		err := storage.Restore(path, bytes.NewReader(backup.Bytes()))
+		err := storage.Restore(path, bytes.NewReader(backup.Bytes()), time.Now())
 		if !fault.Is(err, fault.Conflict) {
 			t.Errorf("restoring over a file in use gave %v, want a conflict", err)
 		}

@@ -67,9 +67,13 @@ func (s *Store) retain(tx *bbolt.Tx, remove bool) (int, error) {
 	b := bucketJournal.in(tx)
 	c := b.Cursor()
 	last := newest(tx)
+	gaps, err := gapsIn(tx)
+	if err != nil {
+		return 0, err
+	}
 	var drop [][]byte
 	for k, v := c.First(); k != nil && len(drop) < dropAtOnce; k, v = c.Next() {
-		goes, err := s.goes(number(k), last, read, v)
+		goes, err := s.goes(number(k), gaps.between(number(k), last+1), read, v)
 		if err != nil {
 			return 0, err
 		}
@@ -89,10 +93,8 @@ func (s *Store) retain(tx *bbolt.Tx, remove bool) (int, error) {
 	return len(drop), nil
 }
 
-// goes tells whether an entry is dropped. Numbers have no gaps but that of a
-// restore, so a difference of numbers is a count.
-func (s *Store) goes(seq, last, read uint64, value []byte) (bool, error) {
-	newer := last - seq
+// goes tells whether an entry is dropped. newer is how many came after it.
+func (s *Store) goes(seq, newer, read uint64, value []byte) (bool, error) {
 	switch {
 	case newer == 0:
 		return false, nil
