@@ -46,6 +46,11 @@ func sliced(t *testing.T, h *homeAssistant, a access) {
 			if objects != strconv.Itoa(*p.Objects) || !near(weight, *p.Grams) {
 				return false, fmt.Sprintf("Home Assistant: %s g, %s objects; REST: %+v", weight, objects, p)
 			}
+			// The demo's filament costs 22.50 or 25 EUR a kilogram.
+			cost := states["sensor."+slug+"_filament_cost"]
+			if v, err := strconv.ParseFloat(cost.State, 64); err != nil || v < *p.Grams*0.0225-0.006 || v > *p.Grams*0.025+0.006 || cost.Attributes["unit_of_measurement"] != "EUR" {
+				return false, fmt.Sprintf("%.1f g cost %+v", *p.Grams, cost)
+			}
 			return h.trays(states, slug, *p.Grams)
 		})
 		eventually(t, slug+" shows its cover", 10*time.Second, func() (bool, string) {
