@@ -21,6 +21,7 @@ type Webhooks interface {
 	Endpoints() []webhook.Endpoint
 	Endpoint(id string) (webhook.Endpoint, error)
 	Health(id string) (webhook.Health, error)
+	Waiting(ctx context.Context, id string) (int, error)
 	Check(e webhook.Endpoint) error
 	Create(ctx context.Context, e webhook.Endpoint) (webhook.Endpoint, error)
 	Update(ctx context.Context, id string, change func(*webhook.Endpoint)) (webhook.Endpoint, error)
@@ -134,18 +135,22 @@ func (a *api) webhooks(ctx context.Context, _ *nothing) (*webhooksAnswer, error)
 		if a.outside(ctx, e) != nil {
 			continue
 		}
-		list = append(list, a.shownWebhook(e))
+		list = append(list, a.shownWebhook(ctx, e))
 	}
 	return &webhooksAnswer{Total: decimal(len(list)), Body: list}, nil
 }
 
 // shownWebhook is an endpoint with how it has fared.
-func (a *api) shownWebhook(e webhook.Endpoint) Webhook {
+func (a *api) shownWebhook(ctx context.Context, e webhook.Endpoint) Webhook {
 	h, err := a.Webhooks.Health(e.ID)
 	if err != nil {
 		h = webhook.Health{} // It was deleted meanwhile.
 	}
-	return describeWebhook(e, h)
+	w := describeWebhook(e, h)
+	if w.Waiting, err = a.Webhooks.Waiting(context.WithoutCancel(ctx), e.ID); err != nil && !fault.Is(err, fault.NotFound) {
+		a.Log.Warn("counting what waits for a webhook failed", "endpoint", e.ID, "error", err)
+	}
+	return w
 }
 
 type webhookAnswer struct {
@@ -160,7 +165,7 @@ func (a *api) webhook(ctx context.Context, in *WebhookPath) (*webhookAnswer, err
 	if err != nil {
 		return nil, err
 	}
-	return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(e)}, nil
+	return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(ctx, e)}, nil
 }
 
 type createWebhookCall struct {
@@ -185,7 +190,7 @@ func (a *api) createWebhook(ctx context.Context, in *createWebhookCall) (*webhoo
 	if err != nil {
 		return nil, err
 	}
-	return a.made(http.StatusCreated, made, again)
+	return a.made(ctx, http.StatusCreated, made, again)
 }
 
 // madeSecret says which endpoint got a secret and, without telling it, which.
@@ -202,12 +207,12 @@ func (a *api) madeSecret(e webhook.Endpoint) madeSecret {
 
 // made is the answer that shows a secret: to the call that made it, and to a
 // repeated one as long as the endpoint has it.
-func (a *api) made(status int, m madeSecret, again string) (*webhookAnswer, error) {
+func (a *api) made(ctx context.Context, status int, m madeSecret, again string) (*webhookAnswer, error) {
 	e, err := a.Webhooks.Endpoint(m.ID)
 	if err != nil {
 		return nil, webhookMissing()
 	}
-	out := &webhookAnswer{Status: status, Replayed: again, Body: a.shownWebhook(e)}
+	out := &webhookAnswer{Status: status, Replayed: again, Body: a.shownWebhook(ctx, e)}
 	if status == http.StatusCreated {
 		out.Location = base + "/webhooks/" + e.ID
 	}
@@ -275,7 +280,7 @@ func (a *api) editWebhook(ctx context.Context, in *editWebhookCall) (*webhookAns
 	}
 	if caller(ctx).Test {
 		next.Secret = before.Secret
-		return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(next)}, nil
+		return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(ctx, next)}, nil
 	}
 	a.hideWebhook(next)
 	var changed error
@@ -292,9 +297,9 @@ func (a *api) editWebhook(ctx context.Context, in *editWebhookCall) (*webhookAns
 	case changed != nil:
 		return nil, changed
 	case e.Signature != before.Signature:
-		return a.made(http.StatusOK, a.madeSecret(e), "")
+		return a.made(ctx, http.StatusOK, a.madeSecret(e), "")
 	}
-	return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(e)}, nil
+	return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(ctx, e)}, nil
 }
 
 // editable is the endpoint that a path names, if it may be changed here.
@@ -329,7 +334,7 @@ func (a *api) rotateWebhook(ctx context.Context, in *webhookCall) (*webhookAnswe
 		return nil, err
 	}
 	if caller(ctx).Test {
-		return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(e)}, nil
+		return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(ctx, e)}, nil
 	}
 	made, again, err := repeatable(ctx, a, in.OnceCall, "webhooks.rotate "+in.ID, func() (madeSecret, error) {
 		e, err := a.Webhooks.Rotate(context.WithoutCancel(ctx), in.ID)
@@ -338,7 +343,7 @@ func (a *api) rotateWebhook(ctx context.Context, in *webhookCall) (*webhookAnswe
 	if err != nil {
 		return nil, err
 	}
-	return a.made(http.StatusOK, made, again)
+	return a.made(ctx, http.StatusOK, made, again)
 }
 
 func (a *api) enableWebhook(ctx context.Context, in *WebhookPath) (*webhookAnswer, error) {
@@ -370,5 +375,5 @@ func (a *api) switchWebhook(ctx context.Context, id string, do func(context.Cont
 	if err != nil {
 		return nil, err
 	}
-	return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(e)}, nil
+	return &webhookAnswer{Status: http.StatusOK, Body: a.shownWebhook(ctx, e)}, nil
 }

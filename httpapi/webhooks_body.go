@@ -20,6 +20,7 @@ type Webhook struct {
 	Managed     bool              `json:"managed" doc:"Whether it comes from the settings file and cannot be edited here."`
 	Enabled     bool              `json:"enabled"`
 	State       string            `json:"state" doc:"ok, failing or disabled."`
+	Waiting     int               `json:"waiting" doc:"How many deliveries are under way."`
 	Disabled    *WebhookDisabling `json:"disabled" doc:"Why it is switched off."`
 	Target      string            `json:"target" doc:"url, or home_assistant for the event bus of Home Assistant."`
 	URL         *string           `json:"url" doc:"The URL without its path, which may be a credential."`
@@ -57,7 +58,7 @@ type Webhook struct {
 type WebhookDisabling struct {
 	At     *Time   `json:"at"`
 	Reason *string `json:"reason"`
-	ByRule bool    `json:"by_rule" doc:"It failed for too long; what happens is kept for it for a day."`
+	ByRule bool    `json:"by_rule" doc:"It failed for too long; what happens is kept for it for a while."`
 }
 
 // WebhookTemplate is a body, and headers, in Go's text/template.

@@ -99,7 +99,7 @@ func TestWebhooks_DeliveredAgain(t *testing.T) {
 		t.Errorf("waiting: %v", waiting)
 	}
 	want(t, h.send(http.MethodPost, "/"+id+"/deliveries/"+fmt.Sprint(waiting["id"])+"/redeliver", "", h.writer), 409, "conflict", "CONFLICT")
-	if one := h.send(http.MethodGet, "/"+id, "", h.reader).object(t); one["state"] != "failing" || one["health"].(map[string]any)["failures"] == 0.0 {
+	if one := h.send(http.MethodGet, "/"+id, "", h.reader).object(t); one["state"] != "failing" || one["waiting"] != 1.0 || one["health"].(map[string]any)["failures"] == 0.0 {
 		t.Errorf("the endpoint: %v", one)
 	}
 	other := fmt.Sprint(h.made(t, h.writer, `{"name":"B","url":"`+e.URL+`"}`)["id"])

@@ -153,10 +153,10 @@ func newEcho(t *testing.T) *echo {
 	e := &echo{status: http.StatusOK}
 	e.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		r.Body = io.NopCloser(bytes.NewReader(body))
 		e.mu.Lock()
 		defer e.mu.Unlock()
-		e.got = append(e.got, r)
+		// The server's own is not for others.
+		e.got = append(e.got, &http.Request{Header: r.Header.Clone(), Body: io.NopCloser(bytes.NewReader(body))})
 		w.WriteHeader(e.status)
 		_, _ = fmt.Fprintf(w, "ECHO http://%s%s %s | %v", r.Host, r.RequestURI, r.URL.Path, r.Header)
 	}))
