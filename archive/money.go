@@ -77,5 +77,10 @@ func (c *counter) addMoney(s *Summary) {
 // pay adds an amount of money, without the noise of many additions.
 func pay(to *printer.Opt[float64], v printer.Opt[float64]) {
 	plus(to, v)
-	to.Value = math.Round(to.Value*1e4) / 1e4
+	to.Value = fine(to.Value)
 }
+
+// fine is an amount of money to a hundredth of a cent: sums of many small
+// prints are right, and without the noise of floating point. Whoever shows it
+// rounds it to the coins of its currency.
+func fine(amount float64) float64 { return math.Round(amount*1e4) / 1e4 }

@@ -28,14 +28,14 @@ func TestSampler_TakesThePlanIntoTheRecord(t *testing.T) {
 		details string
 		cost    float64
 	}{
-		{"complete", printer.Success, archive.Options{}, 15.2, "PLA: 11.0g | PETG: 4.2g", 0.36},
-		{"failed half way", printer.Failure, archive.Options{}, 7.6, "PLA: 5.5g | PETG: 2.1g", 0.18},
+		{"complete", printer.Success, archive.Options{}, 15.2, "PLA: 11.0g | PETG: 4.2g", 0.359},
+		{"failed half way", printer.Failure, archive.Options{}, 7.6, "PLA: 5.5g | PETG: 2.1g", 0.1795},
 		{"at prices that were set", printer.Success, archive.Options{Price: func(id, material string) printer.Opt[float64] {
 			if material == "PETG" {
 				return printer.Some(100.0)
 			}
 			return printer.Opt[float64]{}
-		}}, 15.2, "PLA: 11.0g | PETG: 4.2g", 0.7},
+		}}, 15.2, "PLA: 11.0g | PETG: 4.2g", 0.695},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := planRecord(t, c.options, c.result)

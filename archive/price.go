@@ -3,7 +3,6 @@ package archive
 import (
 	"context"
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/printwire/printwire/fault"
@@ -22,8 +21,11 @@ type tariff struct {
 }
 
 // on puts the prices of now on the record's filaments: what was set, else what
-// the sliced file says.
+// the sliced file says. A cost that was told keeps its currency.
 func (t tariff) on(r *Record) {
+	if r.Usage.FilamentCost.Known {
+		return
+	}
 	r.Filament = slices.Clone(r.Filament)
 	r.Usage.FilamentCurrency = ""
 	for i := range r.Filament {
@@ -73,7 +75,7 @@ func (r Record) FilamentCost() printer.Opt[float64] {
 		sum = printer.Some(all.Value * r.Filament[0].PricePerKg.Value / 1000)
 	}
 	if sum.Known {
-		sum.Value = math.Round(sum.Value*100) / 100
+		sum.Value = fine(sum.Value)
 	}
 	return sum
 }
@@ -85,7 +87,7 @@ func (r Record) Cost() printer.Opt[float64] {
 	if !f.Known && !e.Known || f.Known && e.Known && r.Usage.FilamentCurrency != r.Usage.Currency {
 		return printer.Opt[float64]{}
 	}
-	return printer.Some(math.Round((f.Or(0)+e.Or(0))*1e4) / 1e4)
+	return printer.Some(fine(f.Or(0) + e.Or(0)))
 }
 
 // Currency is that of Cost; "" when nobody said, or when there is no cost.

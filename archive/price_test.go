@@ -30,9 +30,9 @@ func TestRecord_CostAtThePricesOfItsTime(t *testing.T) {
 		currency string
 		want     string
 	}{
-		{"those of the sliced file, in no currency", nil, "", "0.36 "},
-		{"those of the sliced file, in the currency that was set", nil, "EUR", "0.36 EUR"},
-		{"of a material", map[string]float64{"PLA": 100}, "EUR", "1.18 EUR"},
+		{"those of the sliced file, in no currency", nil, "", "0.359 "},
+		{"those of the sliced file, in the currency that was set", nil, "EUR", "0.359 EUR"},
+		{"of a material", map[string]float64{"PLA": 100}, "EUR", "1.184 EUR"},
 		{"of the maker's id", map[string]float64{"GFA00": 200, "GFG00": 0}, "SEK", "2.2 SEK"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,14 +63,51 @@ func TestRecord_CostOfWhatAPersonWeighed(t *testing.T) {
 	}
 }
 
+func TestRecorder_CostsOfManySmallPrintsAddUp(t *testing.T) {
+	s := newShelf()
+	for i := range 200 {
+		job := fmt.Sprint("J", i)
+		if _, err := s.Update(t.Context(), []archive.Change{{Job: job, Create: true, Do: func(r archive.Record) (archive.Record, error) {
+			r.Job, r.Result, r.PrinterID, r.Created = job, printer.Success, 1, start
+			r.Filament = []archive.Filament{{Tray: "external", Material: "PLA", Grams: printer.Some(0.2), PricePerKg: printer.Some(20.0)}}
+			r.Usage.FilamentCurrency = "EUR"
+			return r, nil
+		}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := archive.New(s).Statistics(t.Context(), archive.Filter{}, nil)
+	if err != nil || got.FilamentCost != printer.Some(0.8) {
+		t.Errorf("200 prints of 0.4 cents cost %v together (%v), want 0.8", got.FilamentCost, err)
+	}
+}
+
+func TestRecorder_RepriceLeavesACostThatWasTold(t *testing.T) {
+	s := newShelf()
+	r := archive.NewWith(s, archive.Options{Price: perKg(map[string]float64{"PLA": 20}), Currency: "EUR"})
+	if err := r.Apply(t.Context(), story(`print_started J1 {}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	told := archive.Fill{Usage: archive.Usage{FilamentCost: printer.Some(7.0), FilamentCurrency: "SEK"}, Filament: []archive.TrayUse{{Tray: "external", Material: "PLA", Grams: printer.Some(100.0)}}}
+	if err := r.Fill(t.Context(), "J1", told); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := r.Reprice(t.Context(), nil); n != 0 || err != nil {
+		t.Errorf("%d changed (%v)", n, err)
+	}
+	if rec, err := r.Job(t.Context(), "J1"); err != nil || rec.Cost() != printer.Some(7.0) || rec.Currency() != "SEK" {
+		t.Errorf("it costs %v %q (%v), want 7 SEK", rec.Cost(), rec.Currency(), err)
+	}
+}
+
 func TestRecord_MoneyOfSeveralCurrenciesIsNotAdded(t *testing.T) {
 	r := planRecord(t, archive.Options{Currency: "EUR"}, printer.Success)
 	r.Usage.EnergyCost, r.Usage.Currency = printer.Some(0.24), "EUR"
-	if c := r.Cost(); c != printer.Some(0.6) || r.Currency() != "EUR" {
+	if c := r.Cost(); c != printer.Some(0.599) || r.Currency() != "EUR" {
 		t.Errorf("together %v %q", c, r.Currency())
 	}
 	r.Usage.Currency = "SEK"
-	if c := r.Cost(); c.Known || r.Currency() != "" || r.FilamentCost() != printer.Some(0.36) {
+	if c := r.Cost(); c.Known || r.Currency() != "" || r.FilamentCost() != printer.Some(0.359) {
 		t.Errorf("together %v %q, filament %v", c, r.Currency(), r.FilamentCost())
 	}
 }
@@ -102,7 +139,7 @@ func TestSampler_AChangedPriceIsNoneOfAnOldRecord(t *testing.T) {
 		}
 	}
 	// 11 g at 25, as the file says, and 4.2 g at 100.
-	if rec, err = r.Job(t.Context(), "J1"); err != nil || rec.Cost() != printer.Some(0.7) || rec.Currency() != "SEK" {
+	if rec, err = r.Job(t.Context(), "J1"); err != nil || rec.Cost() != printer.Some(0.695) || rec.Currency() != "SEK" {
 		t.Errorf("it costs %v %q (%v)", rec.Cost(), rec.Currency(), err)
 	}
 	s.fail = fault.New(fault.Internal, "the disk is full")
