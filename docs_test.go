@@ -21,7 +21,7 @@ func TestDocs_TestsThatAreNamedAreThere(t *testing.T) {
 			there[string(m[1])] = true
 		}
 	}
-	for _, name := range []string{"docs/files.md"} {
+	for _, name := range []string{"docs/files.md", "docs/fuzzing.md"} {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			t.Fatal(err)
