@@ -145,7 +145,7 @@ func (s *scheduler) Run(ctx context.Context) error {
 		return fmt.Errorf("making the scheduler: %w", err)
 	}
 	if err := s.begin(ctx, clock); err != nil {
-		return errors.Join(err, clock.Shutdown())
+		return errors.Join(err, s.end(), clock.Shutdown())
 	}
 	<-ctx.Done()
 	return errors.Join(s.end(), clock.Shutdown())
@@ -276,13 +276,16 @@ func (s *scheduler) perform(ctx context.Context, j *job, by string) {
 	if !cut {
 		j.record.Done = j.keeps(run)
 	}
-	text, ended := j.record.encode(), j.ended
-	j.ended = nil
+	text := j.record.encode()
 	s.mu.Unlock()
+	// It runs until this is written: the next run's record comes after it.
 	if err := s.store.Put(map[string][]byte{j.name: text}); err != nil {
 		s.log.Error("how a job went cannot be remembered", "job", j.name, "error", err)
 	}
-	close(ended)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	close(j.ended)
+	j.ended = nil
 }
 
 // keeps is up to when a run keeps the schedule: to its start, or to what was
@@ -312,8 +315,11 @@ func (s *scheduler) guard(ctx context.Context, j *job) (summary string, err erro
 	return j.what(ctx)
 }
 
-// end waits for what runs, and names what does not end.
+// end lets no job begin any more, waits for what runs, and names what does not end.
 func (s *scheduler) end() error {
+	s.mu.Lock()
+	s.ctx = nil
+	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { // owner: end waits for done, or leaves it to the end of the process
 		s.running.Wait()

@@ -403,3 +403,40 @@ func TestScheduler_RemembersAndForgets(t *testing.T) {
 		}
 	})
 }
+
+// slowNotes is a jobStore on a disk that is busy.
+type slowNotes struct {
+	notes
+	busy chan struct{}
+}
+
+func (n *slowNotes) Put(pairs map[string][]byte) error {
+	<-n.busy
+	return n.notes.Put(pairs)
+}
+
+func TestScheduler_ARunIsRememberedBeforeTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store := &slowNotes{busy: make(chan struct{})}
+		var seen times
+		r := startRota(t, store, time.UTC, seen.row("hand", schedule{every: time.Hour}))
+		if _, err := r.start("hand"); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		// What is remembered of a second run could be replaced by the first one's.
+		if _, err := r.start("hand"); !fault.Is(err, fault.Conflict) || !r.one().Running {
+			t.Errorf("it begins again (%v) before the first run is remembered: %+v", err, r.one())
+		}
+		close(store.busy)
+		synctest.Wait()
+		ended, err := r.start("hand")
+		if err != nil {
+			t.Fatal(err)
+		}
+		<-ended
+		if err := r.stop(); err != nil || len(seen.runs()) != 2 {
+			t.Errorf("%d runs (%v)", len(seen.runs()), err)
+		}
+	})
+}
