@@ -194,3 +194,18 @@ func TestOutbox_DigestOfMany(t *testing.T) {
 		}
 	})
 }
+
+func TestOutbox_UpdateWithoutASignatureKeepsTheSecret(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		before := r.add("a.example")
+		after, err := r.Update(t.Context(), before.ID, func(e *webhook.Endpoint) { e.Signature, e.Format = "", "" })
+		if err != nil || after.Secret != before.Secret || after.Previous != "" || after.Format != before.Format {
+			t.Errorf("left out is as it was: %+v (%v)", after, err)
+		}
+		after, err = r.Update(t.Context(), before.ID, func(e *webhook.Endpoint) { e.Signature = webhook.Ed25519 })
+		if err != nil || after.Secret == before.Secret || after.Previous != before.Secret {
+			t.Errorf("another signature has another secret: %+v (%v)", after, err)
+		}
+	})
+}

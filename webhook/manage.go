@@ -178,6 +178,7 @@ func (o *Outbox) Update(ctx context.Context, id string, change func(*Endpoint)) 
 	return o.edit(ctx, id, func(e *Endpoint) error {
 		kept := *e
 		change(e)
+		*e = e.withDefaults() // What is left out is as it always was, and no other signature.
 		e.ID, e.Managed, e.Created, e.After = kept.ID, kept.Managed, kept.Created, kept.After
 		e.Enabled, e.Disabled, e.BacklogFrom, e.BacklogUpTo = kept.Enabled, kept.Disabled, kept.BacklogFrom, kept.BacklogUpTo
 		e.Secret, e.Previous, e.PreviousUntil = kept.Secret, kept.Previous, kept.PreviousUntil
