@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/printwire/printwire/sliced"
 	"github.com/printwire/printwire/sliced/slicedtest"
@@ -72,19 +71,16 @@ func sizeOf(tb testing.TB, file *os.File) int64 {
 func TestRead_ALargeFileTakesLittleMemory(t *testing.T) {
 	file := large(t, zip.Store)
 	size := sizeOf(t, file)
-	before, start := allocated(), time.Now()
+	before := allocated()
 	f, images, err := sliced.Read(file, size, 0)
-	used, took := allocated()-before, time.Since(start)
+	used := allocated() - before
 	if err != nil || f.Grams != 15.2 || f.TotalLayers != 120 || images[sliced.PlatePicture] == nil {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	if used > 32<<20 {
 		t.Errorf("%d MB of memory for a file of %d MB, at most 32 are taken", used>>20, size>>20)
 	}
-	if took > 2*time.Second {
-		t.Errorf("took %v", took)
-	}
-	t.Logf("%d MB: %.1f MB of memory in all, %v", size>>20, float64(used)/(1<<20), took)
+	t.Logf("%d MB: %.1f MB of memory in all", size>>20, float64(used)/(1<<20))
 }
 
 // BenchmarkRead3MF reads facts and cover of a file of 100 MB.
