@@ -67,7 +67,7 @@ func Open(o Options) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the cache folder: %w", err)
 	}
-	c := &Cache{root: root, cap: o.Cap, now: o.Now, pace: pace{rate: o.Rate}, files: map[string]entry{}}
+	c := &Cache{root: root, cap: o.Cap, now: o.Now, pace: pace{rate: o.Rate, over: make(chan struct{})}, files: map[string]entry{}}
 	if err := c.scan(); err != nil {
 		_ = root.Close()
 		return nil, fmt.Errorf("reading the cache folder: %w", err)
@@ -95,8 +95,11 @@ func (c *Cache) scan() error {
 	return c.room(0, "")
 }
 
-// Close lets go of the folder; its files stay.
-func (c *Cache) Close() error { return c.root.Close() }
+// Close lets go of the folder; its files stay. It is called once.
+func (c *Cache) Close() error {
+	close(c.pace.over)
+	return c.root.Close()
+}
 
 // name is the file that holds a key, which may be anything.
 func name(key string) string {

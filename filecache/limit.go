@@ -14,6 +14,8 @@ const soon = 5 * time.Millisecond
 type pace struct {
 	// rate is in bytes a second.
 	rate int64
+	// over ends all waiting when it is closed.
+	over chan struct{}
 
 	mu sync.Mutex
 	// next is when what was written so far is paid for.
@@ -34,8 +36,14 @@ func (p *pace) take(n int) {
 	wait := p.next.Sub(now)
 	p.next = p.next.Add(time.Duration(float64(n) / float64(p.rate) * float64(time.Second)))
 	p.mu.Unlock()
-	if wait > soon {
-		time.Sleep(wait)
+	if wait <= soon {
+		return
+	}
+	t := time.NewTimer(wait)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-p.over:
 	}
 }
 
