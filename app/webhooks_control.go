@@ -94,19 +94,16 @@ func (q WebhookRequest) target(e *webhook.Endpoint) {
 	}
 }
 
-// hours changes the quiet hours and the digest. A time alone asks for what it is the time of.
+// hours changes the quiet hours and the digest.
 func (q WebhookRequest) hours(e *webhook.Endpoint) {
 	set(&e.Quiet.From, q.QuietFrom)
 	set(&e.Quiet.To, q.QuietTo)
 	set(&e.Quiet.Mode, q.QuietMode)
-	if q.QuietMode == nil && e.Quiet.Mode == "" && (q.QuietFrom != nil || q.QuietTo != nil) {
-		e.Quiet.Mode = "hold"
+	if e.Quiet.Mode == "" && q.QuietMode != nil {
+		e.Quiet = webhook.Quiet{}
 	}
 	set(&e.Digest.At, q.DigestAt)
 	set(&e.Digest.Mode, q.DigestMode)
-	if q.DigestMode == nil && e.Digest.Mode == "" && q.DigestAt != nil {
-		e.Digest.Mode = "digest"
-	}
 }
 
 // setEach sets entries of a map, and takes away those that are set to nothing.

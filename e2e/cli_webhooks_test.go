@@ -218,7 +218,7 @@ func TestCommandLine_WebhooksAreEditedFieldByField(t *testing.T) {
 		{"a header goes, another changes", []string{"--header", "X-One:", "--header", "X-Two: 22"}, func(r webhookRow) bool { return strings.Join(r.Headers, " ") == "X-Three X-Two" }},
 		{"all headers but one go", []string{"--clear", "header", "--header", "X-Four: 4"}, func(r webhookRow) bool { return strings.Join(r.Headers, " ") == "X-Four" }},
 		{"quiet hours end", []string{"--quiet-mode", "none", "--milestones", "none"}, func(r webhookRow) bool { return r.QuietMode == "" && len(r.Milestones) == 0 }},
-		{"quiet hours are set", []string{"--quiet-mode", "drop", "--no-hub-signature"}, func(r webhookRow) bool { return r.QuietMode == "drop" && r.QuietFrom == "22:00" && !r.Hub }},
+		{"quiet hours are set", []string{"--quiet-mode", "drop", "--quiet-from", "22:00", "--quiet-to", "07:00", "--no-hub-signature"}, func(r webhookRow) bool { return r.QuietMode == "drop" && r.QuietFrom == "22:00" && !r.Hub }},
 		{"another URL and format", []string{"--url", "https://other.example.org/x", "--format", "standard", "--variable", "word="}, func(r webhookRow) bool {
 			return r.URL == "https://other.example.org/…" && r.Format == "standard" && r.Variables["word"] == "" && r.Variables["chat_id"] == "42"
 		}},

@@ -66,14 +66,14 @@ type MilestonesRequest struct {
 
 // QuietRequest changes the quiet hours.
 type QuietRequest struct {
-	Mode patch[string] `json:"mode,omitzero" doc:"hold or drop; null is no quiet hours." example:"hold"`
+	Mode patch[string] `json:"mode,omitzero" doc:"hold, which is the usual one, or drop; null is no quiet hours." example:"hold"`
 	From patch[string] `json:"from,omitzero" doc:"HH:MM." example:"22:00"`
 	To   patch[string] `json:"to,omitzero" doc:"HH:MM." example:"07:00"`
 }
 
 // DigestRequest changes the digest.
 type DigestRequest struct {
-	Mode patch[string] `json:"mode,omitzero" doc:"immediate, digest or both." example:"immediate"`
+	Mode patch[string] `json:"mode,omitzero" doc:"immediate, digest (the usual one with a time) or both." example:"immediate"`
 	At   patch[string] `json:"at,omitzero" doc:"HH:MM." example:"18:00"`
 }
 
@@ -128,11 +128,17 @@ func (q QuietRequest) onto(h *webhook.Quiet) {
 	put(q.Mode, &h.Mode)
 	put(q.From, &h.From)
 	put(q.To, &h.To)
+	if q.Mode.Null {
+		*h = webhook.Quiet{}
+	}
 }
 
 func (q DigestRequest) onto(d *webhook.Digest) {
 	put(q.Mode, &d.Mode)
 	put(q.At, &d.At)
+	if q.Mode.Null {
+		*d = webhook.Digest{}
+	}
 }
 
 // onto changes what the request names. Its error is all that is wrong with the

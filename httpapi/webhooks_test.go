@@ -356,7 +356,14 @@ func TestWebhooks_AMergePatch(t *testing.T) {
 	if none := patch(`{"milestones":{"percent":[]},"events":["print_paused"]}`); fmt.Sprint(none["milestones"]) != "map[every_layers:0 jumps:all minimum_minutes:0 minutes_left:[] percent:[]]" {
 		t.Errorf("no percentages: %v", none["milestones"])
 	}
-	for _, bad := range []string{`{"name":null}`, `{"url":null}`, `{"name":"","format":"custom"}`, `{"id":"x"}`, `{"secret":"whsec_x"}`, `{"enabled":false}`} {
+	timed := patch(`{"quiet_hours":{"from":"22:00","to":"07:00"},"digest":{"at":"18:00"}}`)
+	if got := fmt.Sprint(timed["quiet_hours"], timed["digest"]); got != "map[from:22:00 mode:hold to:07:00] map[at:18:00 mode:digest]" {
+		t.Errorf("times alone: %s, want what they are the times of", got)
+	}
+	if none := patch(`{"quiet_hours":{"mode":null},"digest":{"mode":null}}`); none["quiet_hours"] != nil || fmt.Sprint(none["digest"]) != "map[at:<nil> mode:immediate]" {
+		t.Errorf("no modes: %v, %v", none["quiet_hours"], none["digest"])
+	}
+	for _, bad := range []string{`{"quiet_hours":{"to":"07:00"}}`, `{"digest":{"at":"x"}}`, `{"name":null}`, `{"url":null}`, `{"name":"","format":"custom"}`, `{"id":"x"}`, `{"secret":"whsec_x"}`, `{"enabled":false}`} {
 		if got := h.send(http.MethodPatch, "/"+id, bad, h.writer); got.code != 422 {
 			t.Errorf("%s: %d %s", bad, got.code, got.body)
 		}

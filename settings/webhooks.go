@@ -55,14 +55,14 @@ type WebhookMilestones struct {
 
 // WebhookQuiet are hours in which nothing is delivered.
 type WebhookQuiet struct {
-	Mode string `set:"mode" doc:"hold (deliver afterwards) or drop; no quiet hours when left out."`
+	Mode string `set:"mode" doc:"hold (deliver afterwards, the usual one) or drop."`
 	From string `set:"from" doc:"When they begin, HH:MM."`
 	To   string `set:"to" doc:"When they end, HH:MM."`
 }
 
 // WebhookDigest is whether events are delivered together.
 type WebhookDigest struct {
-	Mode string `set:"mode" doc:"immediate, digest (together once a day) or both; immediate when left out."`
+	Mode string `set:"mode" doc:"immediate, digest (together once a day) or both; when left out digest with a time, else immediate."`
 	At   string `set:"at" doc:"When the digest is delivered, HH:MM."`
 }
 

@@ -85,6 +85,13 @@ func (e Endpoint) withDefaults() Endpoint {
 			*d.to = d.usual
 		}
 	}
+	// A time alone asks for what it is the time of.
+	if e.Quiet.Mode == "" && e.Quiet != (Quiet{}) {
+		e.Quiet.Mode = "hold"
+	}
+	if e.Digest.Mode == "" && e.Digest.At != "" {
+		e.Digest.Mode = "digest"
+	}
 	return e
 }
 

@@ -99,15 +99,17 @@ type Milestones struct {
 }
 
 // Quiet are hours in which nothing is sent. From and To are "HH:MM", From may
-// be later than To; Mode is "hold" (send afterwards) or "drop"; "" is no quiet hours.
+// be later than To; Mode is "hold" (send afterwards, the usual one) or "drop".
+// The zero value is no quiet hours.
 type Quiet struct {
 	Mode string `json:"mode,omitempty"`
 	From string `json:"from,omitempty"`
 	To   string `json:"to,omitempty"`
 }
 
-// Digest is whether events are sent one by one ("immediate", ""), together
-// once a day at At ("digest"), or in both ways ("both").
+// Digest is whether events are sent one by one ("immediate"), together once a
+// day at At ("digest"), or in both ways ("both"). The zero value is "immediate",
+// At alone "digest".
 type Digest struct {
 	Mode string `json:"mode,omitempty"`
 	At   string `json:"at,omitempty"`
