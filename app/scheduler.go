@@ -319,6 +319,9 @@ func (s *scheduler) guard(ctx context.Context, j *job) (summary string, err erro
 func (s *scheduler) end() error {
 	s.mu.Lock()
 	s.ctx = nil
+	for _, j := range s.jobs {
+		j.timer = nil // nobody answers it any more
+	}
 	s.mu.Unlock()
 	done := make(chan struct{})
 	go func() { // owner: end waits for done, or leaves it to the end of the process
