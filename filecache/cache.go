@@ -95,9 +95,9 @@ func (c *Cache) scan() error {
 	return c.room(0, "")
 }
 
-// Close lets go of the folder; its files stay. It is called once.
+// Close lets go of the folder; its files stay. It may be called twice.
 func (c *Cache) Close() error {
-	close(c.pace.over)
+	c.pace.end()
 	return c.root.Close()
 }
 

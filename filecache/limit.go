@@ -16,6 +16,7 @@ type pace struct {
 	rate int64
 	// over ends all waiting when it is closed.
 	over chan struct{}
+	once sync.Once
 
 	mu sync.Mutex
 	// next is when what was written so far is paid for.
@@ -46,6 +47,9 @@ func (p *pace) take(n int) {
 	case <-p.over:
 	}
 }
+
+// end lets everybody go who waits.
+func (p *pace) end() { p.once.Do(func() { close(p.over) }) }
 
 // limited passes on what fits, at the pace of all. The rest is refused, and remembered as over.
 type limited struct {

@@ -53,3 +53,28 @@ func TestCache_AllWritersTogetherKeepToTheRate(t *testing.T) {
 		})
 	}
 }
+
+func TestCache_CloseHoldsNoWriterUp(t *testing.T) {
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		cache, err := filecache.Open(filecache.Options{Folder: folder, Cap: 16 << 20, Rate: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began, done := time.Now(), make(chan error, 1)
+		go func() { // owner: the test, which waits for done
+			done <- cache.Put("slow", func(w io.Writer) error {
+				for range 3 {
+					if _, err := w.Write(make([]byte, 3600)); err != nil { // an hour's worth
+						return err
+					}
+				}
+				return nil
+			})
+		}()
+		time.AfterFunc(time.Minute, func() { _, _ = cache.Close(), cache.Close() }) // owner: the test, which waits for what it ends
+		if err := <-done; err == nil || time.Since(began) > 2*time.Minute {
+			t.Errorf("after %v: %v; want an error at the end of the cache", time.Since(began), err)
+		}
+	})
+}
