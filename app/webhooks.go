@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -52,12 +53,15 @@ func (a *App) manageWebhooks(ctx context.Context) error {
 		list = append(list, webhook.Endpoint{ID: busID, Name: "Home Assistant events", Target: "home_assistant", Format: "home_assistant", Events: []string{"*"}})
 	}
 	for i, w := range a.settings.Webhooks {
-		at := fmt.Sprintf("webhooks[%d]", i)
-		e, err := a.endpoint(w)
-		if err == nil {
-			err = a.hooks.Check(e)
+		e, missing := a.endpoint(w)
+		if e.ID == busID {
+			missing = append(missing, fault.New(fault.Invalid, "%q is that of the event bus of Home Assistant; set another", busID).At("id"))
 		}
-		problems = append(problems, located(at, err)...)
+		at := fmt.Sprintf("webhooks[%d]", i)
+		problems = append(problems, located(at, missing)...)
+		if err := a.hooks.Check(e); err != nil {
+			problems = append(problems, located(at, err)...)
+		}
 		list = append(list, e)
 	}
 	if len(problems) > 0 {
@@ -66,11 +70,11 @@ func (a *App) manageWebhooks(ctx context.Context) error {
 	return a.hooks.Manage(ctx, list)
 }
 
+// The place in a list that a field's path ends with, as the outbox writes it.
+var placePattern = regexp.MustCompile(`\.(\d+)$`)
+
 // located is each fault with the path of the settings that it is about.
 func located(at string, err error) []error {
-	if err == nil {
-		return nil
-	}
 	var problems webhook.Problems
 	if !errors.As(err, &problems) {
 		var one *fault.Error
@@ -81,13 +85,15 @@ func located(at string, err error) []error {
 	}
 	list := make([]error, 0, len(problems))
 	for _, p := range problems {
-		list = append(list, fault.New(p.Kind, "%s", p.Message).At(at+"."+p.Field))
+		field := placePattern.ReplaceAllString(p.Field, "[$1]")
+		list = append(list, fault.New(p.Kind, "%s", p.Message).At(strings.TrimSuffix(at+"."+field, ".")))
 	}
 	return list
 }
 
-// endpoint is an endpoint of the settings as the outbox has it.
-func (a *App) endpoint(w settings.Webhook) (webhook.Endpoint, error) {
+// endpoint is an endpoint of the settings as the outbox has it, without the
+// printers that there are not, each of which is a problem.
+func (a *App) endpoint(w settings.Webhook) (_ webhook.Endpoint, missing webhook.Problems) {
 	e := webhook.Endpoint{
 		ID: w.ID, Name: w.Name, Target: w.Target, URL: w.URL, Certificate: w.Certificate, Format: w.Format,
 		Template: webhook.Template{Body: w.Template.Body, ContentType: w.Template.ContentType, Headers: pairs(w.Template.Headers, ":")},
@@ -110,11 +116,12 @@ func (a *App) endpoint(w settings.Webhook) (webhook.Endpoint, error) {
 	for i, ref := range w.Printers {
 		s, err := a.find(ref)
 		if err != nil {
-			return e, fault.New(fault.Invalid, "there is no printer %.50q", ref).At(fmt.Sprintf("printers[%d]", i))
+			missing = append(missing, fault.New(fault.Invalid, "there is no printer %.50q", ref).At(fmt.Sprintf("printers[%d]", i)))
+			continue
 		}
 		e.Printers = append(e.Printers, s.Config.ID)
 	}
-	return e, nil
+	return e, missing
 }
 
 // pairs are entries such as "name=value" by their names; nil for none.
