@@ -111,6 +111,7 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	parts.start("webhooks' end", a.drain)
 	parts.start("bridge", a.bridge.Run)
 	parts.start("jobs", a.jobs.Run)
+	<-a.jobs.begun // who asks for one as soon as we are ready gets it
 	if a.provide {
 		parts.start("offer to Home Assistant", a.offer)
 	}

@@ -87,6 +87,8 @@ type scheduler struct {
 	log   *slog.Logger
 	now   func() time.Time
 	zone  *time.Location
+	// begun is closed once jobs can run, or never will.
+	begun chan struct{}
 
 	// mu guards what follows.
 	mu   sync.Mutex
@@ -100,7 +102,7 @@ type scheduler struct {
 // newScheduler reads what is remembered of the rows. A job that is seen for
 // the first time has missed no time of day, and its interval is over.
 func newScheduler(rows []jobRow, store jobStore, zone *time.Location, log *slog.Logger, now func() time.Time) (*scheduler, error) {
-	s := &scheduler{store: store, zone: zone, log: log.With("component", "jobs"), now: now}
+	s := &scheduler{store: store, zone: zone, log: log.With("component", "jobs"), now: now, begun: make(chan struct{})}
 	known, err := store.Values("")
 	if err != nil {
 		return nil, fmt.Errorf("reading the runs of jobs: %w", err)
@@ -142,9 +144,12 @@ func (s *scheduler) Run(ctx context.Context) error {
 	// Nothing may spin in the library's own wait: end has waited before.
 	clock, err := gocron.NewScheduler(gocron.WithLocation(s.zone), gocron.WithStopTimeout(50*time.Millisecond))
 	if err != nil {
+		close(s.begun)
 		return fmt.Errorf("making the scheduler: %w", err)
 	}
-	if err := s.begin(ctx, clock); err != nil {
+	err = s.begin(ctx, clock)
+	close(s.begun)
+	if err != nil {
 		return errors.Join(err, s.end(), clock.Shutdown())
 	}
 	<-ctx.Done()
