@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/printwire/printwire/fault"
@@ -62,7 +64,7 @@ func (a *App) openJobs(context.Context) error {
 // location is the time zone of everything that has none of its own.
 func (a *App) location() *time.Location {
 	if a.settings.TimeZone == "" {
-		return time.Local
+		return local()
 	}
 	zone, err := time.LoadLocation(a.settings.TimeZone)
 	if err != nil {
@@ -70,6 +72,21 @@ func (a *App) location() *time.Location {
 		return time.UTC
 	}
 	return zone
+}
+
+// local is the machine's own time zone, under its name where that can be found:
+// the library calls it Local, which tells people nothing.
+func local() *time.Location {
+	name, set := os.LookupEnv("TZ")
+	name = strings.TrimPrefix(name, ":")
+	if !set {
+		link, _ := os.Readlink("/etc/localtime") // without one there is no name
+		_, name, _ = strings.Cut(link, "zoneinfo/")
+	}
+	if zone, err := time.LoadLocation(name); name != "" && err == nil {
+		return zone
+	}
+	return time.Local
 }
 
 // apiJobs are the jobs as the API has them.

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestJobRows(t *testing.T) {
@@ -25,6 +26,22 @@ func TestJobRows(t *testing.T) {
 	}
 	if !seen[backupJob] || len(JobNames()) != len(seen) {
 		t.Errorf("the jobs are %v", JobNames())
+	}
+}
+
+func TestLocal_TheMachinesZoneHasAName(t *testing.T) {
+	for _, c := range []struct{ set, want string }{
+		{"Europe/Berlin", "Europe/Berlin"}, {":America/Lima", "America/Lima"}, {"Mars/Base", time.Local.String()}, {"../../etc/passwd", time.Local.String()}, {"", time.Local.String()},
+	} {
+		t.Setenv("TZ", c.set)
+		if got := local().String(); got != c.want {
+			t.Errorf("with TZ=%s it is %s, want %s", c.set, got, c.want)
+		}
+	}
+	_ = os.Unsetenv("TZ") // as it was before the test is seen to
+	link, err := os.Readlink("/etc/localtime")
+	if _, name, ok := strings.Cut(link, "zoneinfo/"); ok && local().String() != name {
+		t.Errorf("of %s (%v) it is %s", link, err, local())
 	}
 }
 
