@@ -120,8 +120,8 @@ func describeArchive(r app.ArchiveRow) []field {
 		{"Material", strings.Join(r.Materials, ", ")},
 		{"Filament", figure(r.Grams, "g")},
 		{"Energy", figure(r.EnergyKWh, "kWh")},
-		{"Filament cost", figure(r.Filament, r.FilamentIn)},
-		{"Cost", figure(r.Cost, r.Currency)},
+		{"Filament cost", money(r.Filament, r.FilamentIn)},
+		{"Cost", money(r.Cost, r.Currency)},
 		{"Tags", strings.Join(r.Tags, ", ")},
 		{"Notes", r.Notes},
 	}

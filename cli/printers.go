@@ -103,7 +103,7 @@ func (c printersTestCmd) Run(ctx context.Context, env Env) error {
 		return err
 	}
 	return withFlag(tell(ctx, env, c.dataFlag, http.MethodPost, "/printers/test", ask, func(found app.PrinterRow) string {
-		text := fmt.Sprintf("Connected: %s, firmware %s, %s.", found.Model, found.Firmware, found.Activity)
+		text := fmt.Sprintf("Connected: %s, firmware %s, %s.", printable(found.Model), printable(found.Firmware), found.Activity)
 		if found.Problem != "" {
 			text += "\n" + found.Problem
 		}

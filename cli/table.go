@@ -102,6 +102,14 @@ func figure[N int | float64](n *N, unit string) string {
 	return strings.TrimRight(fmt.Sprintf("%v %s", *n, unit), " ")
 }
 
+// money is an amount in a currency, to its hundredth, "" when it is unknown.
+func money(amount *float64, currency string) string {
+	if amount == nil {
+		return ""
+	}
+	return strings.TrimRight(fmt.Sprintf("%.2f %s", *amount, currency), " ")
+}
+
 // lasting is a number of seconds as people say it, "" when it is unknown.
 func lasting(seconds *int) string {
 	if seconds == nil {
