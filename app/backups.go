@@ -73,7 +73,7 @@ func (b *backups) write(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s is made, but older backups cannot be removed: %w", name, withoutPath(err))
 	}
-	summary := fmt.Sprintf("%s, %.1f MB", name, float64(size)/1e6)
+	summary := fmt.Sprintf("%s, %d kB", name, (size+999)/1000)
 	if removed > 0 {
 		summary += fmt.Sprintf("; %d older removed", removed)
 	}

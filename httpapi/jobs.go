@@ -112,6 +112,6 @@ func exampleJob() Job {
 	at := example().At
 	return Job{
 		Name: "backup", About: "Copies the database into a file of its own.", Schedule: "daily at 03:30", Zone: "Europe/Berlin", Next: at.Add(15 * time.Hour),
-		Last: JobRun{Started: at.Add(-9 * time.Hour), Ended: at.Add(-9*time.Hour + time.Second), OK: true, Message: "printwire-2026-05-01T030000Z.db, 1.2 MB", By: "schedule"},
+		Last: JobRun{Started: at.Add(-9 * time.Hour), Ended: at.Add(-9*time.Hour + time.Second), OK: true, Message: "printwire-2026-05-01T030000Z.db, 1234 kB", By: "schedule"},
 	}
 }
