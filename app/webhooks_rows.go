@@ -1,7 +1,6 @@
 package app
 
 import (
-	"net/url"
 	"reflect"
 	"slices"
 	"time"
@@ -217,16 +216,13 @@ func webhookRow(e webhook.Endpoint, h webhook.Health, now time.Time) WebhookRow 
 	row := WebhookRow{
 		ID: e.ID, Name: e.Name, Managed: e.Managed, Target: e.Target, URL: shownURL(e), Certificate: e.Certificate,
 		Format: e.Format, Template: e.Template.Body, ContentType: e.Template.ContentType, TemplateHeaders: e.Template.Headers, Variables: e.Variables,
-		Events: append([]string{}, e.Events...), Printers: append([]int{}, e.Printers...), Results: []string{}, MinimumMinutes: e.MinimumMinutes,
+		Events: slices.Clone(e.Asked()), Printers: append([]int{}, e.Printers...), Results: []string{}, MinimumMinutes: e.MinimumMinutes,
 		Milestones: e.Marks().Percent, EveryLayers: e.Milestones.EveryLayers, MinutesLeft: append([]int{}, e.Milestones.MinutesLeft...),
 		Jumps: e.Milestones.Jumps, MilestonesMinimum: e.Milestones.MinimumMinutes,
 		TimeZone: e.TimeZone, QuietMode: e.Quiet.Mode, QuietFrom: e.Quiet.From, QuietTo: e.Quiet.To, DigestMode: e.Digest.Mode, DigestAt: e.Digest.At,
 		Always: append([]string{}, e.Always...), Ordered: e.Ordered, Signature: e.Signature, PublicKey: e.PublicKey(), HubSignature: e.HubSignature,
-		State: "ok", Failures: h.Failures, LastSuccess: h.LastSuccess, LastError: h.LastError, LastErrorAt: h.LastErrorAt,
+		State: e.Condition(h), Failures: h.Failures, LastSuccess: h.LastSuccess, LastError: h.LastError, LastErrorAt: h.LastErrorAt,
 		Created: e.Created, Updated: e.Updated,
-	}
-	if len(row.Events) == 0 {
-		row.Events = webhook.DefaultEvents()
 	}
 	if row.Milestones == nil {
 		row.Milestones = []int{}
@@ -241,22 +237,21 @@ func webhookRow(e webhook.Endpoint, h webhook.Health, now time.Time) WebhookRow 
 	if e.Previous != "" && now.Before(e.PreviousUntil) {
 		row.PreviousUntil = e.PreviousUntil
 	}
-	switch {
-	case !e.Enabled:
-		row.State, row.Since, row.Reason = "disabled", e.Disabled.At, e.Disabled.Reason
-	case h.Failures > 0:
-		row.State, row.Since, row.Reason = "failing", h.FailedSince, h.LastError
+	switch row.State {
+	case "disabled":
+		row.Since, row.Reason = e.Disabled.At, e.Disabled.Reason
+	case "failing":
+		row.Since, row.Reason = h.FailedSince, h.LastError
 	}
 	return row
 }
 
 // shownURL is as much of an endpoint's URL as is no secret.
 func shownURL(e webhook.Endpoint) string {
-	u, err := url.Parse(e.URL.Reveal())
-	if e.URL == "" || err != nil || u.Host == "" {
-		return ""
+	if o := e.Receiver(); o != "" {
+		return o + "/…"
 	}
-	return (&url.URL{Scheme: u.Scheme, Host: u.Host}).String() + "/…"
+	return ""
 }
 
 func deliveryRow(d webhook.Delivery) DeliveryRow {

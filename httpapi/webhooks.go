@@ -228,10 +228,7 @@ func (a *api) hideWebhook(e webhook.Endpoint) {
 	if a.Hide == nil {
 		return
 	}
-	a.Hide(e.URL, e.Secret)
-	for _, value := range e.Headers {
-		a.Hide(value)
-	}
+	a.Hide(e.Secrets()...)
 }
 
 // essence tells one endpoint from another, with its secrets.

@@ -102,25 +102,14 @@ type WebhookHealth struct {
 
 func describeWebhook(e webhook.Endpoint, h webhook.Health) Webhook {
 	w := Webhook{
-		ID: e.ID, Name: e.Name, Managed: e.Managed, Enabled: e.Enabled, Target: e.Target, URL: text(shownURL(e.URL)), Headers: map[string]string{},
-		Certificate: text(e.Certificate), Format: e.Format, Template: describeTemplate(e.Template), Variables: copyOf(e.Variables), Events: slices.Clone(e.Events), Printers: e.Printers,
+		ID: e.ID, Name: e.Name, Managed: e.Managed, Enabled: e.Enabled, State: e.Condition(h), Target: e.Target, URL: text(shownURL(e)), Headers: map[string]string{},
+		Certificate: text(e.Certificate), Format: e.Format, Template: describeTemplate(e.Template), Variables: copyOf(e.Variables), Events: slices.Clone(e.Asked()), Printers: e.Printers,
 		Results: e.Results, MinimumMinutes: e.MinimumMinutes, TimeZone: text(e.TimeZone), Digest: WebhookDigest{Mode: e.Digest.Mode, At: text(e.Digest.At)},
 		Always: append([]string{}, e.Always...), Ordered: e.Ordered, Signature: e.Signature, PublicKey: text(e.PublicKey()), HubSignature: e.HubSignature,
 		CreatedAt: moment(e.Created), UpdatedAt: moment(e.Updated),
 	}
 	for name := range e.Headers {
 		w.Headers[name] = hidden
-	}
-	switch {
-	case !e.Enabled:
-		w.State = "disabled"
-	case h.Failures > 0:
-		w.State = "failing"
-	default:
-		w.State = "ok"
-	}
-	if len(w.Events) == 0 {
-		w.Events = webhook.DefaultEvents()
 	}
 	if w.Digest.Mode == "" {
 		w.Digest.Mode = "immediate"

@@ -178,13 +178,13 @@ func (q WebhookRequest) onto(e *webhook.Endpoint) error {
 func (q WebhookRequest) secrets(e *webhook.Endpoint) []error {
 	var wrong []error
 	refuse := func(field, what string) { wrong = append(wrong, fault.New(fault.Invalid, "%s", what).At(field)) }
-	before := receiverOf(e.URL)
+	before := e.Receiver()
 	kept := map[string]bool{}
 	for name := range e.Headers {
 		kept[name] = true
 	}
 	switch to := q.URL.Value.Reveal(); {
-	case !q.URL.Set || e.URL != "" && to == shownURL(e.URL): // It stays.
+	case !q.URL.Set || e.URL != "" && to == shownURL(*e): // It stays.
 	case strings.Contains(to, hidden):
 		refuse("url", "has *** in the place of what is not shown; leave it out to keep it")
 	default:
@@ -208,35 +208,25 @@ func (q WebhookRequest) secrets(e *webhook.Endpoint) []error {
 		delete(kept, name)
 		putEach(map[string]*secret.Text{name: value}, &e.Headers)
 	}
-	if len(kept) > 0 && receiverOf(e.URL) != before {
+	if len(kept) > 0 && e.Receiver() != before {
 		refuse("headers", "are kept for the host of the URL before; send them again, or null")
 	}
 	return wrong
 }
 
 // shownURL is a URL without what may be a credential.
-func shownURL(t secret.Text) string {
-	if o := receiverOf(t); o != "" {
+func shownURL(e webhook.Endpoint) string {
+	if o := e.Receiver(); o != "" {
 		return o + "/" + hidden
 	}
-	return t.String()
-}
-
-// receiverOf is where a URL leads: its scheme and host.
-func receiverOf(t secret.Text) string {
-	u, err := url.Parse(t.Reveal())
-	if err != nil || u.Host == "" {
-		return ""
-	}
-	return strings.ToLower(u.Scheme + "://" + u.Host)
+	return e.URL.String()
 }
 
 // maskOf hides an endpoint's secrets in what receivers answer.
 func maskOf(e webhook.Endpoint) *secret.Mask {
 	m := &secret.Mask{}
-	m.Add(e.URL, e.Secret, e.Previous)
+	m.Add(e.Secrets()...)
 	for _, value := range e.Headers {
-		m.Add(value)
 		if _, token, ok := strings.Cut(value.Reveal(), " "); ok {
 			m.Add(secret.Text(token)) // without the scheme of Authorization
 		}
@@ -245,7 +235,7 @@ func maskOf(e webhook.Endpoint) *secret.Mask {
 	if err != nil {
 		return m
 	}
-	m.Add(secret.Text(u.RequestURI()), secret.Text(u.EscapedPath()), secret.Text(u.RawQuery))
+	m.Add(secret.Text(u.EscapedPath()), secret.Text(u.RawQuery))
 	const worth = 8 // What is shorter is no credential, but a word that a text may have.
 	for _, part := range strings.FieldsFunc(u.Path, func(r rune) bool { return r == '/' }) {
 		if len(part) >= worth {

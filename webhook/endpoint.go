@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/printwire/printwire/printer"
@@ -136,9 +137,38 @@ type Health struct {
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
 }
 
-// secrets are all that the endpoint holds, the path of the URL by itself too:
+// Asked are the events that it gets: DefaultEvents where it names none.
+func (e Endpoint) Asked() []string {
+	if len(e.Events) == 0 {
+		return DefaultEvents()
+	}
+	return e.Events
+}
+
+// Receiver is where the URL leads: its scheme and host, in lower case, or "".
+// All else of the URL may be a credential.
+func (e Endpoint) Receiver() string {
+	u, err := url.Parse(e.URL.Reveal())
+	if err != nil || u.Host == "" {
+		return ""
+	}
+	return strings.ToLower(u.Scheme + "://" + u.Host)
+}
+
+// Condition is how the endpoint fares, in a word: ok, failing or disabled.
+func (e Endpoint) Condition(h Health) string {
+	switch {
+	case !e.Enabled:
+		return "disabled"
+	case h.Failures > 0:
+		return "failing"
+	}
+	return "ok"
+}
+
+// Secrets are all that the endpoint holds, the path of the URL by itself too:
 // it may be the only credential.
-func (e Endpoint) secrets() []secret.Text {
+func (e Endpoint) Secrets() []secret.Text {
 	list := []secret.Text{e.URL, e.Secret, e.Previous}
 	if u, err := url.Parse(e.URL.Reveal()); err == nil && len(u.RequestURI()) > 1 {
 		list = append(list, secret.Text(u.RequestURI()))

@@ -25,10 +25,7 @@ func (e Endpoint) Wants(ev Event) bool { return e.wants(viewOf(ev)) }
 
 func (e Endpoint) wants(v view) bool {
 	entry, d := v.Entry, v.detail
-	events := e.Events
-	if len(events) == 0 {
-		events = DefaultEvents()
-	}
+	events := e.Asked()
 	switch {
 	case !slices.Contains(events, entry.Name) && !slices.Contains(events, "*"):
 		return false

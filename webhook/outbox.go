@@ -148,7 +148,7 @@ func (o *Outbox) unlock() { <-o.admin }
 
 // place makes an endpoint known, or replaces it. admin is held.
 func (o *Outbox) place(e Endpoint, h Health) {
-	o.hide(e.secrets()...)
+	o.hide(e.Secrets()...)
 	list := slices.Clone(*o.list.Load())
 	if i := slices.IndexFunc(list, func(old Endpoint) bool { return old.ID == e.ID }); i >= 0 {
 		list[i] = e
