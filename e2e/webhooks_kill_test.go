@@ -147,6 +147,7 @@ func (h *theatre) deliverRest() {
 // byte, each signature good.
 func (h *theatre) verifyDelivered() {
 	h.t.Helper()
+	again, refused := 0, 0
 	for _, a := range h.audiences {
 		promised := a.promised(h.entries)
 		bodies, marks := map[string]string{}, map[string]string{}
@@ -155,8 +156,8 @@ func (h *theatre) verifyDelivered() {
 			if err := p.verified(h.t, a.secret, true); err != nil {
 				h.t.Errorf("%s: the signature of %s: %v", a.name, p.id, err)
 			}
-			before, again := bodies[p.id]
-			if again {
+			before, known := bodies[p.id]
+			if known {
 				repeats++
 				if before != string(p.body) {
 					h.t.Errorf("%s: %s came as %s and as %s", a.name, p.id, before, p.body)
@@ -180,7 +181,11 @@ func (h *theatre) verifyDelivered() {
 				h.t.Errorf("%s: %s never came: %s", a.name, id, entryText(e))
 			}
 		}
-		h.t.Logf("%s: %d promised, %d came, %d of them again, %d requests turned away", a.name, len(promised), len(bodies), repeats, a.refused)
+		h.t.Logf("%s: %d promised, %d came, %d of them again, %d requests turned away", a.name, len(promised), len(bodies), repeats, a.turnedAway())
+		again, refused = again+repeats, refused+a.turnedAway()
+	}
+	if len(h.back) > 50 && (again == 0 || refused == 0) {
+		h.t.Errorf("nothing went wrong on the way: %d came again, %d were turned away", again, refused)
 	}
 }
 
