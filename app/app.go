@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -315,8 +316,14 @@ func (a *App) clients() func() int {
 	return func() int { return a.brokers.embedded.Stats().Clients }
 }
 
-// problem says what keeps events from being stored or delivered, "" when nothing does.
+// problem says what is not as it should be: events that cannot be stored or
+// delivered, backups that fail. It is "" when all is well.
 func (a *App) problem() string {
+	all := []string{a.storageProblem(), a.disabledWebhooks(), a.failedBackup()}
+	return strings.Join(slices.DeleteFunc(all, func(s string) bool { return s == "" }), " ")
+}
+
+func (a *App) storageProblem() string {
 	h := a.bridge.Health()
 	switch {
 	case h.Storage != "":
@@ -324,7 +331,7 @@ func (a *App) problem() string {
 	case h.Dropped > 0:
 		return fmt.Sprintf("%d events were given up because they could not be stored in time.", h.Dropped)
 	}
-	return a.disabledWebhooks()
+	return ""
 }
 
 func (a *App) logLevel() string {

@@ -167,3 +167,12 @@ func withoutPath(err error) error {
 	}
 	return err
 }
+
+// failedBackup says that the last backup failed, "" when it did not.
+func (a *App) failedBackup() string {
+	j, err := a.jobs.job(backupJob)
+	if err != nil || j.Last.Started.IsZero() || j.Last.OK {
+		return ""
+	}
+	return "The last backup failed: " + sentence(j.Last.Message)
+}

@@ -169,6 +169,8 @@ func TestApp_RunsAreRememberedAndBackupsCanBeOff(t *testing.T) {
 	if j := second.reports(key)["backup"]; j.LastRun == nil || j.LastRun.OK || j.LastRun.By != "person" {
 		t.Errorf("after a restart: %+v", j.LastRun)
 	}
+	problems := second.watch("printwire/bridge/problem_text")
+	problems.until(t, "printwire/bridge/problem_text", func(v string) bool { return strings.HasPrefix(v, "The last backup failed: ") })
 	if _, code := second.ask(key, http.MethodPost, "/api/v1/jobs/backup/run", ""); code != http.StatusAccepted {
 		t.Fatalf("by hand: %d", code)
 	}
@@ -178,6 +180,7 @@ func TestApp_RunsAreRememberedAndBackupsCanBeOff(t *testing.T) {
 		}
 		<-time.After(10 * time.Millisecond)
 	}
+	problems.until(t, "printwire/bridge/problem_text", func(v string) bool { return !strings.Contains(v, "backup") })
 	found, err := filepath.Glob(filepath.Join(o.Data, "elsewhere", "printwire-*.db"))
 	if err != nil || len(found) != 1 {
 		t.Fatalf("backups: %v (%v)", found, err)
