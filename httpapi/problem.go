@@ -152,9 +152,14 @@ func each(err error) []*fault.Error {
 	return nil
 }
 
-// fieldPointer is a JSON pointer from the path of a field, "a.0.b".
+// fieldPointer is a JSON pointer from the path of a field, "a.0.b". The name of
+// a header may have dots of its own.
 func fieldPointer(path string) string {
-	return "/" + strings.NewReplacer("~", "~0", "/", "~1", ".", "/").Replace(path)
+	head, name, _ := strings.Cut(path, "headers.")
+	if name != "" {
+		head, name = head+"headers.", strings.NewReplacer("~", "~0", "/", "~1").Replace(name)
+	}
+	return "/" + strings.NewReplacer("~", "~0", "/", "~1", ".", "/").Replace(head) + name
 }
 
 // failure completes a problem.

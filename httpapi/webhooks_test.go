@@ -241,7 +241,7 @@ func TestWebhooks_AllThatIsWrongAtOnce(t *testing.T) {
 		}
 	}
 	for _, pointer := range []string{
-		"/name", "/url", "/format", "/events/1", "/printers", "/milestones/percent", "/quiet_hours/from", "/quiet_hours/to", "/headers/Host", "/headers/X/Y~0Z", "/signature", "/time_zone",
+		"/name", "/url", "/format", "/events/1", "/printers", "/milestones/percent", "/quiet_hours/from", "/quiet_hours/to", "/headers/Host", "/headers/X.Y~0Z", "/signature", "/time_zone",
 	} {
 		if found[pointer] != 1 {
 			t.Errorf("%s is named %d times", pointer, found[pointer])
