@@ -19,12 +19,12 @@ type webhookFlags struct {
 	Name          *string  `help:"What people call it."`
 	URL           *string  `name:"url" help:"Where events go. It is a secret: with - it is read from the input, so that no history of a shell has it." placeholder:"URL"`
 	HomeAssistant *bool    `negatable:"" help:"Send to Home Assistant's event bus, as printwire_print_complete and so on, in the place of a URL; only in the app."`
-	Header        []string `help:"A header, as \"Name: value\". Repeatable; without a value it is taken away." placeholder:"HEADER" sep:"none"`
+	Header        []string `help:"A header, as \"Name: value\". Repeatable; \"Name:\" takes it away." placeholder:"HEADER" sep:"none"`
 	HeaderFile    string   `help:"File with headers, one a line." placeholder:"FILE" type:"existingfile"`
 	Certificate   *string  `help:"SHA-256 of the only certificate that the receiver may have, in hex." placeholder:"SHA256"`
 
 	Format         *string  `help:"How events are written: standard (the usual one) or another of \"webhooks formats\"." placeholder:"FORMAT" words:"formats"`
-	Variable       []string `help:"A word that the format uses, such as chat_id=42. Repeatable; without a value it is taken away." placeholder:"NAME=VALUE" sep:"none"`
+	Variable       []string `help:"A word that the format uses, such as chat_id=42. Repeatable; \"chat_id=\" takes it away." placeholder:"NAME=VALUE" sep:"none"`
 	Template       string   `help:"File with the body for the format custom, which is the usual one then; \"webhooks formats NAME\" prints one to start from." placeholder:"FILE" type:"existingfile"`
 	ContentType    *string  `help:"Content type of the template; application/json when left out." placeholder:"TYPE"`
 	TemplateHeader []string `help:"A header that is a template too, as \"Name: {{.title}}\". Repeatable." placeholder:"HEADER" sep:"none"`

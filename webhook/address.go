@@ -81,7 +81,7 @@ func (p Policy) check(a netip.Addr, host string) error {
 	switch {
 	case a.IsLoopback():
 		if !p.Loopback {
-			return refuse("this machine")
+			return &blockedError{fmt.Sprintf("%s is this machine, which is not allowed without webhook_addresses.loopback in the settings", a)}
 		}
 	case supervisorNet.Contains(a):
 		if !inside(host) {
@@ -103,10 +103,18 @@ func (p Policy) check(a netip.Addr, host string) error {
 // that may be reached, each for one purpose (see checkURL).
 func inside(host string) bool { return host == "homeassistant" || host == "supervisor" }
 
+// maskedText tells what was copied from where secrets are not shown.
+func maskedText(text string) bool {
+	return strings.Contains(text, "***") || strings.Contains(text, "…")
+}
+
 // checkURL refuses a URL as it is written. Names are looked at when they are
 // resolved, on every connection.
 func (p Policy) checkURL(text string) error {
 	invalid := func(format string, args ...any) error { return fault.New(fault.Invalid, format, args...) }
+	if maskedText(text) {
+		return invalid("has *** or … in the place of what is not shown")
+	}
 	u, err := url.Parse(text)
 	if err != nil || u.Host == "" || u.Opaque != "" || len(text) > 2048 {
 		return invalid("must be a URL such as http://192.168.1.20:8123/api/webhook/…")
@@ -128,7 +136,7 @@ func (p Policy) checkURL(text string) error {
 	name := strings.TrimSuffix(host, ".")
 	if name == "localhost" || strings.HasSuffix(name, ".localhost") {
 		if !p.Loopback {
-			return invalid("must not be this machine")
+			return invalid("must not be this machine, unless webhook_addresses.loopback is set in the settings")
 		}
 		return nil
 	}

@@ -37,7 +37,8 @@ func TestURL_WhatIsSaved(t *testing.T) {
 		http://supervisor/core/api/events/../states http://supervisor/core/api/events/%2e%2e%2fstates https://supervisor/core/api/events/x http://homeassistant:8123/api/states http://homeassistant/api/webhook/x
 		http://homeassistant:8123/api/webhook/../states file:///etc/passwd gopher://x/ ftp://x/ http://user:pass@example.com/ http://user@example.com/ http://example.com:25/ http://example.com:0/ http://example.com:99999/
 		http://ｓupervisor/core/api/states http://%EF%BD%93upervisor/core/api/states http://ｈomeassistant:8123/api/states http://１２７.0.0.1/ http://127。0。0。1/ http://müller.example/
-		http:///x //example.com/ example.com http://example.com/#x http://1.2.3/ http://192.0.2.1/ http://198.18.0.1/ http://[::ffff:0:127.0.0.1]/ http://[64:ff9b:1::7f00:1]/`)
+		http:///x //example.com/ example.com http://example.com/#x http://1.2.3/ http://192.0.2.1/ http://198.18.0.1/ http://[::ffff:0:127.0.0.1]/ http://[64:ff9b:1::7f00:1]/
+		https://example.com/*** http://***/x https://example.com/a…b`)
 	box := webhook.New(webhook.Options{Store: &memory{}})
 	if err := box.Load(t.Context()); err != nil {
 		t.Fatal(err)

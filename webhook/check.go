@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
 	"regexp"
@@ -147,6 +148,8 @@ func (e Endpoint) checkTarget(all *Problems, p Policy, bus bool) {
 			all.add("headers", "%.64q is no name of a header", name)
 		case slices.Contains(reservedHeaders(), http.CanonicalHeaderKey(name)) || strings.HasPrefix(strings.ToLower(name), "webhook-"):
 			all.add(field, "is set by the sender")
+		case value.Reveal() == "***":
+			all.add(field, "has *** in the place of what is not shown")
 		case len(value) > maxText || strings.ContainsFunc(value.Reveal(), unicode.IsControl):
 			all.add(field, "must be one line of at most %d bytes", maxText)
 		}
@@ -169,10 +172,12 @@ func (e Endpoint) checkFilters(all *Problems) {
 	for _, row := range journal.Events() {
 		known[row.Name] = true
 	}
+	others := "; there are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 	names := func(field string, list []string) {
 		for i, name := range list {
 			if !known[name] {
-				all.add(fmt.Sprintf("%s.%d", field, i), "there is no event %.64q", name)
+				all.add(fmt.Sprintf("%s.%d", field, i), "there is no event %.64q%s", name, others)
+				others = "" // Once is enough.
 			}
 		}
 	}
@@ -286,6 +291,10 @@ func (e Endpoint) checkTemplate(all *Problems, own *time.Location) {
 			all.add("template.headers", "%.64q cannot be set", name)
 			return
 		}
+	}
+	if e.Format == "custom" && strings.TrimSpace(e.Template.Body) == "" {
+		all.add("template.body", "is needed by the format custom")
+		return
 	}
 	start := time.Now()
 	for _, d := range samples(e) {
