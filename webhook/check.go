@@ -174,6 +174,9 @@ func (e Endpoint) checkFilters(all *Problems) {
 	}
 	others := "; there are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
 	names := func(field string, list []string) {
+		if tooLong(all, field, len(list)) {
+			return
+		}
 		for i, name := range list {
 			if !known[name] {
 				all.add(fmt.Sprintf("%s.%d", field, i), "there is no event %.64q%s", name, others)
@@ -186,11 +189,12 @@ func (e Endpoint) checkFilters(all *Problems) {
 	if len(e.Printers) > maxList || slices.ContainsFunc(e.Printers, func(id int) bool { return id < 1 || id > 999_999 }) {
 		all.add("printers", "must be at most %d ids of printers", maxList)
 	}
-	for i, r := range e.Results {
+	for i, r := range e.Results[:min(len(e.Results), maxList)] {
 		if !slices.Contains([]printer.Result{printer.Success, printer.Failure, printer.Interrupted}, r) {
 			all.add(fmt.Sprintf("results.%d", i), "must be success, failed or stopped")
 		}
 	}
+	tooLong(all, "results", len(e.Results))
 	m := e.Milestones
 	between := func(field string, list []int, low, high int) {
 		if len(list) > maxList || slices.ContainsFunc(list, func(n int) bool { return n < low || n > high }) {
@@ -206,6 +210,15 @@ func (e Endpoint) checkFilters(all *Problems) {
 	oneOf(all, "target", e.Target, urlTarget, busTarget)
 	oneOf(all, "ordered", e.Ordered, "lenient", "strict")
 	oneOf(all, "signature", e.Signature, HMAC, Ed25519)
+}
+
+// tooLong tells of a list that has too many entries, and that it has.
+func tooLong(all *Problems, field string, entries int) bool {
+	if entries > maxList {
+		all.add(field, "must have at most %d entries", maxList)
+		return true
+	}
+	return false
 }
 
 func oneOf(all *Problems, field, value string, words ...string) {

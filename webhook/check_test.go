@@ -1,9 +1,11 @@
 package webhook_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/printwire/printwire/printer"
 	"github.com/printwire/printwire/secret"
 	"github.com/printwire/printwire/webhook"
 )
@@ -33,5 +35,24 @@ func TestEndpoint_ProblemsSayWhatHelps(t *testing.T) {
 	_, err = box.Create(t.Context(), webhook.Endpoint{Name: "x", URL: "http://192.168.1.20/", Format: "custom"})
 	if got := problem(err, "template.body"); got != "is needed by the format custom" {
 		t.Errorf("a format of one's own without its template: %q", got)
+	}
+}
+
+func TestEndpoint_ListsHaveAnEnd(t *testing.T) {
+	box := webhook.New(webhook.Options{Store: &memory{}})
+	if err := box.Load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := box.Create(t.Context(), webhook.Endpoint{
+		Name: "x", URL: "http://192.168.1.2/", Events: slices.Repeat([]string{"tea_time"}, 50_000), Always: slices.Repeat([]string{"print_failed"}, 101),
+		Results: slices.Repeat([]printer.Result{printer.Success}, 101),
+	})
+	for _, field := range []string{"events", "always", "results"} {
+		if got := problem(err, field); !strings.Contains(got, "at most 100") {
+			t.Errorf("%s: %q, want how long it may be", field, got)
+		}
+	}
+	if n := len(err.Error()); n > 500 {
+		t.Errorf("the problems have %d bytes", n)
 	}
 }
