@@ -54,7 +54,6 @@ func (q WebhookRequest) onto(e *webhook.Endpoint) error {
 	set(&e.Template.Body, q.Template)
 	set(&e.Template.ContentType, q.ContentType)
 	set(&e.Events, q.Events)
-	set(&e.Printers, q.Printers)
 	set(&e.MinimumMinutes, q.MinimumMinutes)
 	set(&e.Milestones.Percent, q.Milestones)
 	set(&e.Milestones.EveryLayers, q.EveryLayers)
@@ -142,17 +141,22 @@ func webhookDefaults() map[string]func(*webhook.Endpoint) {
 	}
 }
 
-// noPrinter finds a printer that the request names and that there is not.
-func (a *App) noPrinter(q WebhookRequest) *fault.Error {
+// chosen are the printers that the request names by id, serial or name, put
+// into the endpoint. One that there is not is a problem of the endpoint, and
+// leaves it in a form that is refused together with all else that is wrong.
+func (a *App) chosen(q WebhookRequest) (into func(*webhook.Endpoint), missing *fault.Error) {
 	if q.Printers == nil {
-		return nil
+		return func(*webhook.Endpoint) {}, nil
 	}
-	for _, id := range *q.Printers {
-		if _, err := a.bridge.Snapshot(id); err != nil {
-			return fault.New(fault.Invalid, "there is no printer %d", id).At("printers")
+	var ids []int
+	for _, ref := range *q.Printers {
+		s, err := a.find(ref)
+		if err != nil {
+			return func(e *webhook.Endpoint) { e.Printers = []int{0} }, fault.New(fault.Invalid, "there is no printer %.50q", ref).At("printers")
 		}
+		ids = append(ids, s.Config.ID)
 	}
-	return nil
+	return func(e *webhook.Endpoint) { e.Printers = ids }, nil
 }
 
 // and puts a problem of an endpoint beside those that were found in it, so
@@ -238,10 +242,8 @@ func (a *App) createWebhook(r *http.Request) (any, error) {
 	if err := ask.onto(&e); err != nil {
 		return nil, err
 	}
-	missing := a.noPrinter(ask)
-	if missing != nil {
-		e.Printers = []int{0} // is refused, together with all else that is wrong
-	}
+	choose, missing := a.chosen(ask)
+	choose(&e)
 	e, err := a.hooks.Create(r.Context(), e)
 	if err != nil {
 		return nil, and(err, missing)
@@ -259,12 +261,10 @@ func (a *App) editWebhook(r *http.Request, before webhook.Endpoint) (any, error)
 	if err := ask.onto(new(webhook.Endpoint)); err != nil {
 		return nil, err
 	}
-	missing := a.noPrinter(ask)
+	choose, missing := a.chosen(ask)
 	e, err := a.hooks.Update(r.Context(), before.ID, func(e *webhook.Endpoint) {
 		_ = ask.onto(e) // it went onto another one
-		if missing != nil {
-			e.Printers = []int{0} // is refused, together with all else that is wrong
-		}
+		choose(e)
 	})
 	switch {
 	case err != nil:

@@ -29,8 +29,9 @@ type WebhookRequest struct {
 	ContentType     *string           `json:"content_type,omitempty"`
 	TemplateHeaders map[string]string `json:"template_headers,omitempty"`
 
-	Events         *[]string `json:"events,omitempty"`
-	Printers       *[]int    `json:"printers,omitempty"`
+	Events *[]string `json:"events,omitempty"`
+	// Printers are ids, serials or names.
+	Printers       *[]string `json:"printers,omitempty"`
 	Results        *[]string `json:"results,omitempty"`
 	MinimumMinutes *int      `json:"minimum_minutes,omitempty"`
 

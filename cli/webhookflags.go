@@ -2,7 +2,6 @@ package cli
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -30,7 +29,7 @@ type webhookFlags struct {
 	TemplateHeader []string `help:"A header that is a template too, as \"Name: {{.title}}\". Repeatable." placeholder:"HEADER" sep:"none"`
 
 	Event          []string `help:"An event that it gets, or * for all; those of \"webhooks show\" when left out. Repeatable." placeholder:"EVENT" words:"events"`
-	Printer        []int    `help:"Only events of a printer. Repeatable." placeholder:"ID"`
+	Printer        []string `help:"Only events of a printer, by id, serial or name. Repeatable." placeholder:"PRINTER" sep:"none"`
 	Result         []string `help:"Only ends of prints with a result: success, failed or stopped. Repeatable." placeholder:"RESULT" words:"success,failed,stopped"`
 	MinimumMinutes *int     `help:"Leave out events of prints that are known to take less." placeholder:"N"`
 
@@ -170,15 +169,19 @@ func (f webhookFlags) request(env Env) (app.WebhookRequest, error) {
 
 // template reads the body; it asks for the format that has one.
 func (f webhookFlags) template(q *app.WebhookRequest) error {
-	if f.Template == "" {
+	custom := "custom"
+	switch {
+	case f.Template == "":
 		return nil
+	case q.Format != nil && *q.Format != custom:
+		return &usageError{fmt.Errorf("--template: the format %s has a body of its own; leave --format out, or make it custom", *q.Format)}
 	}
 	text, err := os.ReadFile(f.Template)
 	if err != nil {
 		return fmt.Errorf("reading the template: %w", err)
 	}
-	body, custom := string(text), "custom"
-	q.Template, q.Format = &body, cmp.Or(q.Format, &custom)
+	body := string(text)
+	q.Template, q.Format = &body, &custom
 	return nil
 }
 

@@ -199,12 +199,12 @@ func TestCommandLine_WebhooksAreEditedFieldByField(t *testing.T) {
 	}
 	var row webhookRow
 	h.ask(&row, "webhooks", "add", "--name", "All", "--url", "https://hooks.example.org/one", "--format", "telegram", "--variable", "chat_id=42", "--variable", "word=a;b=c",
-		"--event", "print_complete", "--event", "print_failed", "--printer", "1", "--result", "success,failed", "--minimum-minutes", "5", "--milestones", "10,90",
+		"--event", "print_complete", "--event", "print_failed", "--printer", "Same", "--result", "success,failed", "--minimum-minutes", "5", "--milestones", "10,90",
 		"--every-layers", "50", "--minutes-left", "30,5", "--header-file", headers, "--header", "X-Three: 3", "--quiet-from", "22:00", "--quiet-to", "07:00",
 		"--digest-at", "07:30", "--always", "print_failed", "--time-zone", "Europe/Berlin", "--ordered", "strict", "--hub-signature", "--jumps", "highest")
 	id := row.ID
 	if strings.Join(row.Headers, " ") != "X-One X-Three X-Two" || row.Variables["word"] != "a;b=c" || row.QuietMode != "hold" || row.DigestMode != "digest" || row.Ordered != "strict" ||
-		!slices.Equal(row.Milestones, []int{10, 90}) || !slices.Equal(row.MinutesLeft, []int{30, 5}) || !row.Hub || !slices.Equal(row.Results, []string{"success", "failed"}) || row.URL != "https://hooks.example.org/…" {
+		!slices.Equal(row.Milestones, []int{10, 90}) || !slices.Equal(row.Printers, []int{1}) || !slices.Equal(row.MinutesLeft, []int{30, 5}) || !row.Hub || !slices.Equal(row.Results, []string{"success", "failed"}) || row.URL != "https://hooks.example.org/…" {
 		t.Errorf("added: %+v", row)
 	}
 	for _, step := range []struct {
@@ -272,7 +272,7 @@ func TestCommandLine_WebhooksBadInputNamesTheFlags(t *testing.T) {
 	h.serve()
 	out, err := h.run("webhooks", "add", "--name", "", "--url", "http://127.0.0.1/", "--event", "nope", "--printer", "9", "--header", "Host: x", "--format", "telegram",
 		"--quiet-from", "9", "--milestones", "0", "--certificate", "abc", "--time-zone", "Mars", "--signature", "wax", "--ordered", "random")
-	for _, want := range []string{"--name: ", "--url: ", `--event: there is no event "nope"`, "--printer: there is no printer 9", "--header Host: ", "--variable chat_id: is needed",
+	for _, want := range []string{"--name: ", "--url: ", `--event: there is no event "nope"`, "--printer: there is no printer \"9\"", "--header Host: ", "--variable chat_id: is needed",
 		"--quiet-from: ", "--milestones: ", "--certificate: ", "--time-zone: ", "--signature: ", "--ordered: "} {
 		if code(err) != 2 || !strings.Contains(out, "printwire: "+want) {
 			t.Errorf("exit %d, no %q in:\n%s", code(err), want, out)
@@ -286,22 +286,23 @@ func TestCommandLine_WebhooksBadInputNamesTheFlags(t *testing.T) {
 		code int
 		want string
 	}{
-		"no URL":                   {[]string{"webhooks", "add", "--name", "x"}, 2, "--url: must be a URL"},
-		"a header without a colon": {append(good, "--header", "CANARY"), 2, `--header: expected "Name: value"`},
-		"a variable without a =":   {append(good, "--variable", "CANARY"), 2, "--variable: expected name=value"},
-		"milestones":               {append(good, "--milestones", "half"), 2, "25,50,75"},
-		"the bus outside the app":  {append(good[:4:4], "--home-assistant"), 2, "--home-assistant: "},
-		"an id that is none":       {[]string{"webhooks", "test", "nobody"}, 1, "webhooks list"},
-		"a name of two":            {[]string{"webhooks", "delete", "Two"}, 1, "2 webhook endpoints are called"},
-		"one of the settings":      {[]string{"webhooks", "edit", "Fixed", "--name", "Other"}, 1, "settings"},
-		"its deletion":             {[]string{"webhooks", "delete", "Fixed"}, 1, "settings"},
-		"nothing":                  {[]string{"webhooks", "edit", "Fixed"}, 2, "nothing is to be changed"},
-		"what cannot be cleared":   {[]string{"webhooks", "edit", "Fixed", "--clear", "name"}, 2, "--clear: must be one of header"},
-		"a state":                  {[]string{"webhooks", "deliveries", "Fixed", "--state", "lost"}, 2, "state: must be one of waiting"},
-		"a limit":                  {[]string{"webhooks", "deliveries", "Fixed", "--limit", "0"}, 2, "limit"},
-		"a delivery":               {[]string{"webhooks", "delivery", "msg_1_x"}, 1, "webhooks deliveries"},
-		"a delivery once more":     {[]string{"webhooks", "redeliver", "../x"}, 1, "webhooks deliveries"},
-		"no time":                  {[]string{"webhooks", "recover", "Fixed"}, 2, "--since"},
+		"no URL":                    {[]string{"webhooks", "add", "--name", "x"}, 2, "--url: must be a URL"},
+		"a body for another format": {append(good, "--template", h.file(), "--format", "slack"), 2, "--template: the format slack has a body of its own"},
+		"a header without a colon":  {append(good, "--header", "CANARY"), 2, `--header: expected "Name: value"`},
+		"a variable without a =":    {append(good, "--variable", "CANARY"), 2, "--variable: expected name=value"},
+		"milestones":                {append(good, "--milestones", "half"), 2, "25,50,75"},
+		"the bus outside the app":   {append(good[:4:4], "--home-assistant"), 2, "--home-assistant: "},
+		"an id that is none":        {[]string{"webhooks", "test", "nobody"}, 1, "webhooks list"},
+		"a name of two":             {[]string{"webhooks", "delete", "Two"}, 1, "2 webhook endpoints are called"},
+		"one of the settings":       {[]string{"webhooks", "edit", "Fixed", "--name", "Other"}, 1, "settings"},
+		"its deletion":              {[]string{"webhooks", "delete", "Fixed"}, 1, "settings"},
+		"nothing":                   {[]string{"webhooks", "edit", "Fixed"}, 2, "nothing is to be changed"},
+		"what cannot be cleared":    {[]string{"webhooks", "edit", "Fixed", "--clear", "name"}, 2, "--clear: must be one of header"},
+		"a state":                   {[]string{"webhooks", "deliveries", "Fixed", "--state", "lost"}, 2, "state: must be one of waiting"},
+		"a limit":                   {[]string{"webhooks", "deliveries", "Fixed", "--limit", "0"}, 2, "limit"},
+		"a delivery":                {[]string{"webhooks", "delivery", "msg_1_x"}, 1, "webhooks deliveries"},
+		"a delivery once more":      {[]string{"webhooks", "redeliver", "../x"}, 1, "webhooks deliveries"},
+		"no time":                   {[]string{"webhooks", "recover", "Fixed"}, 2, "--since"},
 	} {
 		out, err := h.run(c.args...)
 		if code(err) != c.code || !strings.Contains(out, c.want) || strings.Contains(out, "CANARY") {

@@ -67,7 +67,7 @@ type deliveriesCall struct {
 	WebhookPath
 	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"25"`
 	Before string `query:"before" maxLength:"22" pattern:"^([1-9][0-9]{0,18}[.][0-2])?$" doc:"The value of next of the page before."`
-	Status string `query:"status" enum:"waiting,retrying,delivered,failed,expired,superseded,blocked" doc:"Only deliveries in this state. Of a long log a page may then be short, and have a next one."`
+	State  string `query:"state" enum:"waiting,retrying,delivered,failed,expired,superseded,blocked" doc:"Only deliveries in this state. Of a long log a page may then be short, and have a next one."`
 }
 
 // cursor is where a page ends.
@@ -101,7 +101,7 @@ func (a *api) webhookDeliveries(ctx context.Context, in *deliveriesCall) (*deliv
 		return nil, err
 	}
 	ids := a.allowed(ctx)
-	if in.Status == "" && ids == nil {
+	if in.State == "" && ids == nil {
 		q.Limit = in.Limit + 1
 	}
 	mask, out := maskOf(e), DeliveriesReport{Deliveries: []WebhookDelivery{}}
@@ -117,7 +117,7 @@ func (a *api) webhookDeliveries(ctx context.Context, in *deliveriesCall) (*deliv
 			}
 			q.Before, q.Part = d.Seq, d.Part
 			looked++
-			if (in.Status == "" || string(d.State) == in.Status) && within(ids, d) {
+			if (in.State == "" || string(d.State) == in.State) && within(ids, d) {
 				out.Deliveries = append(out.Deliveries, describeDelivery(d, mask))
 			}
 		}

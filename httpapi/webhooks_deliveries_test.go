@@ -57,10 +57,10 @@ func TestWebhooks_DeliveriesInPages(t *testing.T) {
 			}
 		}
 	}
-	if list, next := h.deliveries(t, id, "?status=failed"); len(list) != 0 || next != "" {
+	if list, next := h.deliveries(t, id, "?state=failed"); len(list) != 0 || next != "" {
 		t.Errorf("failed: %v", list)
 	}
-	for _, bad := range []string{"?limit=0", "?limit=101", "?before=x", "?before=5", "?before=0.0", "?before=9999999999999999999.9", "?status=odd", "?status="} {
+	for _, bad := range []string{"?limit=0", "?limit=101", "?before=x", "?before=5", "?before=0.0", "?before=9999999999999999999.9", "?state=odd", "?state="} {
 		if got := h.send(http.MethodGet, "/"+id+"/deliveries"+bad, "", h.reader); got.code != 422 {
 			t.Errorf("%s: %d %s", bad, got.code, got.body)
 		}
@@ -89,7 +89,7 @@ func TestWebhooks_DeliveredAgain(t *testing.T) {
 	h.happen(t, 1, "print_paused")
 	var waiting map[string]any
 	until(t, "one is tried again later", func() bool {
-		list, _ := h.deliveries(t, id, "?status=retrying")
+		list, _ := h.deliveries(t, id, "?state=retrying")
 		if len(list) == 1 {
 			waiting = list[0]
 		}
@@ -122,7 +122,7 @@ func TestWebhooks_Recovery(t *testing.T) {
 		t.Fatalf("recovered: %d %s", got.code, got.body)
 	}
 	until(t, "all came", func() bool {
-		list, _ := h.deliveries(t, id, "?status=delivered")
+		list, _ := h.deliveries(t, id, "?state=delivered")
 		return len(list) == len(all)
 	})
 	if again := h.send(http.MethodPost, "/"+id+"/recover", `{"since":"`+since+`"}`, h.writer, "Idempotency-Key", "r"); again.body != got.body || again.header.Get("Idempotency-Replayed") != "true" {

@@ -69,7 +69,7 @@ func TestWebhooks_DeliveriesOfOtherPrintersAreNotShown(t *testing.T) {
 	h.happen(t, 1, "print_started")
 	h.happen(t, 2, "print_started")
 	until(t, "both are delivered", func() bool {
-		list, _ := h.deliveries(t, id, "?status=delivered")
+		list, _ := h.deliveries(t, id, "?state=delivered")
 		return len(list) == 2
 	})
 	if got := h.send(http.MethodPatch, "/"+id, `{"printers":[1]}`, h.writer); got.code != http.StatusOK {

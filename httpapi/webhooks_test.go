@@ -202,7 +202,7 @@ func TestWebhooks_FromTheFirstToTheLast(t *testing.T) {
 	h.happen(t, 3, "print_complete")
 	var d map[string]any
 	until(t, "one is delivered", func() bool {
-		found, next := h.deliveries(t, id, "?status=delivered")
+		found, next := h.deliveries(t, id, "?state=delivered")
 		if len(found) == 1 && next == "" {
 			d = found[0]
 		}

@@ -209,3 +209,33 @@ func TestOutbox_UpdateWithoutASignatureKeepsTheSecret(t *testing.T) {
 		}
 	})
 }
+
+func TestOutbox_AGoodTestHurriesTheQueue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.add("a.example")
+		status := 503
+		r.net.answer = func(hit, int) (int, http.Header) { return status, http.Header{"Retry-After": {"3600"}} }
+		r.happen("print_started", "print_complete")
+		r.pass(10 * time.Minute)
+		before := len(r.net.seen("a.example"))
+		if attempt, err := r.Test(t.Context(), e.ID); err != nil || attempt.Status != 503 {
+			t.Fatalf("%+v (%v)", attempt, err)
+		}
+		r.pass(time.Second)
+		if got := len(r.net.seen("a.example")) - before; got != 1 {
+			t.Errorf("%d requests after a test that failed, want the test alone", got)
+		}
+		status = 200
+		if attempt, err := r.Test(t.Context(), e.ID); err != nil || attempt.Status != 200 {
+			t.Fatalf("%+v (%v)", attempt, err)
+		}
+		r.pass(time.Second)
+		if got := names(r.net.seen("a.example")[before+1:]); got != "test print_started print_complete" {
+			t.Errorf("after a good test it got %q", got)
+		}
+		if h, err := r.Health(e.ID); err != nil || h.Failures != 0 {
+			t.Errorf("the health is %+v (%v)", h, err)
+		}
+	})
+}

@@ -11,7 +11,8 @@ import (
 )
 
 // Test sends a test event at once, past the queue, and tells what came of it;
-// never what the receiver wrote. fault.NotFound: there is none of that id.
+// never what the receiver wrote. When the receiver takes it, what has failed
+// there is tried again at once, too. fault.NotFound: there is none of that id.
 func (o *Outbox) Test(ctx context.Context, id string) (Attempt, error) {
 	e, err := o.Endpoint(id)
 	if err != nil {
@@ -33,7 +34,34 @@ func (o *Outbox) Test(ctx context.Context, id string) (Attempt, error) {
 	if out.verdict != accepted && out.Error == "" {
 		out.Error = out.text()
 	}
+	if out.verdict == accepted {
+		if err := o.hurry(ctx, id); err != nil {
+			o.log.Warn("what waits for a webhook receiver is not tried at once", "endpoint", id, "error", err)
+		}
+	}
 	return out.Attempt, nil
+}
+
+// hurry makes what has failed due now, because the receiver is well again.
+func (o *Outbox) hurry(ctx context.Context, id string) error {
+	if err := o.lock(ctx); err != nil {
+		return err
+	}
+	defer o.unlock()
+	e, err := o.Endpoint(id)
+	if err != nil {
+		return err
+	}
+	h, err := o.Health(id)
+	if err != nil || !e.Enabled || h.Failures == 0 {
+		return err
+	}
+	o.halt(id)
+	if err := o.restart(ctx, e, Query{}); err != nil {
+		o.place(e, h)
+		return err
+	}
+	return nil
 }
 
 // ParseID is the key in a webhook-id. fault.NotFound: it is none of ours.
