@@ -13,7 +13,8 @@ import (
 
 // Notify makes a notification in Home Assistant's own list, or replaces the
 // one of that id. It goes to Home Assistant itself through the Supervisor,
-// whose answer then has no envelope.
+// whose answer then has no envelope. fault.Denied: Home Assistant does not
+// take it, and never will.
 func (s *Supervisor) Notify(ctx context.Context, id, title, message string) error {
 	body, err := json.Marshal(map[string]string{"notification_id": id, "title": title, "message": message})
 	if err != nil {
@@ -34,9 +35,9 @@ func (s *Supervisor) Notify(ctx context.Context, id, title, message string) erro
 	switch {
 	case err != nil:
 		return fault.New(fault.Offline, "Home Assistant's answer broke off: %w", err)
-	case resp.StatusCode == http.StatusUnauthorized, resp.StatusCode == http.StatusForbidden:
-		return fault.New(fault.Denied, "Home Assistant does not allow notifications")
-	case resp.StatusCode >= http.StatusBadRequest:
+	case resp.StatusCode >= http.StatusBadRequest && resp.StatusCode < http.StatusInternalServerError:
+		return fault.New(fault.Denied, "Home Assistant answered %d: %.200s", resp.StatusCode, text)
+	case resp.StatusCode >= http.StatusInternalServerError:
 		return fault.New(fault.Offline, "Home Assistant answered %d: %.200s", resp.StatusCode, text)
 	}
 	return nil

@@ -156,3 +156,20 @@ func TestSupervisor_Unreachable(t *testing.T) {
 		t.Errorf("with an ended context: %v", err)
 	}
 }
+
+func TestSupervisor_Notify(t *testing.T) {
+	s, calls := supervisor(t, 200, `[]`)
+	if err := s.Notify(t.Context(), "printwire_1", "Printwire", "Off."); err != nil {
+		t.Error(err)
+	}
+	c := (*calls)[0]
+	if c.method != "POST" || c.path != "/core/api/services/persistent_notification/create" || c.body["notification_id"] != "printwire_1" || c.body["title"] != "Printwire" || c.body["message"] != "Off." {
+		t.Errorf("asked %+v", c)
+	}
+	for status, kind := range map[int]fault.Kind{400: fault.Denied, 401: fault.Denied, 403: fault.Denied, 500: fault.Offline, 502: fault.Offline} {
+		s, _ := supervisor(t, status, `{"message":"no"}`)
+		if err := s.Notify(t.Context(), "x", "y", "z"); fault.KindOf(err) != kind || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}

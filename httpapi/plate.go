@@ -186,7 +186,7 @@ func (a *api) skipObjects(ctx context.Context, in *skipCall) (*controlAnswer, er
 	if len(ids) == 0 {
 		return nil, missing("objects", "a list of ids")
 	}
-	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdSkip, Objects: ids}, "Objects skipped", "objects")
+	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdSkip, Objects: ids}, "Objects skipped", "/objects")
 }
 
 func examplePlate() Plate {
