@@ -149,6 +149,11 @@ func listeners() []any {
 			"triggers": []any{map[string]any{"trigger": "event", "event_type": names}},
 			"actions":  say("e2e/bus", "dict(trigger.event.data, bus_event=trigger.event.event_type)"),
 		},
+		map[string]any{ // tells that Home Assistant has subscribed to what the triggers listen to
+			"alias": "ready", "id": "ready",
+			"triggers": []any{map[string]any{"trigger": "mqtt", "topic": readyTopic}},
+			"actions":  []any{map[string]any{"event": "e2e_ready"}},
+		},
 	}
 }
 

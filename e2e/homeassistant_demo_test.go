@@ -55,6 +55,37 @@ func TestHomeAssistant_Demo(t *testing.T) {
 // golden compares what Home Assistant has registered for a printer and its
 // units with the reviewed list: names, ids, devices, categories, classes, units.
 func golden(t *testing.T, h *homeAssistant, model, serial string) {
+	path := filepath.Join("testdata", strings.ToLower(model)+".entities.txt")
+	if *update {
+		if err := os.WriteFile(path, []byte(strings.Join(registered(h, serial), "\n")+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := strings.Split(strings.TrimSpace(string(text)), "\n")
+	// An entity is registered a moment before it has a state.
+	eventually(t, "the list of "+model, 20*time.Second, func() (bool, string) {
+		var wrong []string
+		rows := registered(h, serial)
+		for _, row := range rows {
+			if !slices.Contains(want, row) {
+				wrong = append(wrong, "not in the list: "+row)
+			}
+		}
+		for _, row := range want {
+			if !slices.Contains(rows, row) {
+				wrong = append(wrong, "missing: "+row)
+			}
+		}
+		return len(wrong) == 0, strings.Join(wrong, "\n")
+	})
+}
+
+// registered is what Home Assistant has registered for a printer and its units.
+func registered(h *homeAssistant, serial string) []string {
 	states := h.states()
 	var rows []string
 	for _, e := range h.entities("printwire_" + serial) {
@@ -75,27 +106,7 @@ func golden(t *testing.T, h *homeAssistant, model, serial string) {
 		}, " | "))
 	}
 	slices.Sort(rows)
-	got := strings.Join(rows, "\n") + "\n"
-	path := filepath.Join("testdata", strings.ToLower(model)+".entities.txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, row := range rows {
-		if !strings.Contains("\n"+string(want), "\n"+row+"\n") {
-			t.Errorf("not in the list: %s", row)
-		}
-	}
-	for _, row := range strings.Split(strings.TrimSpace(string(want)), "\n") {
-		if !slices.Contains(rows, row) {
-			t.Errorf("missing: %s", row)
-		}
-	}
+	return rows
 }
 
 func text(s state, attribute string) string {

@@ -175,7 +175,15 @@ func (s *automated) made() {
 		}
 		return on == 8 && states["automation.webhook"].State == "on" && states["automation.bus"].State == "on", fmt.Sprintf("%d of 8 blueprints", on)
 	})
+	// It subscribes a moment after an automation is on, to all that is new together.
+	eventually(s.t, "the triggers listen", 20*time.Second, func() (bool, string) {
+		s.h.must("ha.py", "call", "mqtt", "publish", `{"topic":"`+readyTopic+`","payload":"1"}`)
+		return s.h.state("automation.ready").Attributes["last_triggered"] != nil, "no message came to an MQTT trigger"
+	})
 }
+
+// readyTopic is that of an automation which tells that others listen.
+const readyTopic = "e2e/ready"
 
 // quiet wants Home Assistant to have nothing to complain about.
 func (s *automated) quiet() {
