@@ -42,9 +42,9 @@ type conn struct {
 	pumped   chan struct{} // closed when pump has ended
 	log      *slog.Logger
 
-	out    *outbox
-	direct bool // the library's own queue is used instead: only without the guard
-	wild   wildFilters
+	out     *outbox
+	direct  bool // the library's own queue is used instead: only without the guard
+	filters filters
 
 	// The login; written on the client's goroutine before it is known to others.
 	client      *mochi.Client

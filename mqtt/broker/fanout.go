@@ -35,13 +35,16 @@ type match struct {
 	noLocal, asPublished bool
 }
 
-// wildFilters are a client's filters that have a wildcard.
-type wildFilters struct {
+// filters are what a client subscribed to, as far as the library does not hold it.
+type filters struct {
 	mu   sync.RWMutex
-	list []filter
+	wild []filter // those with a wildcard
+	// coming are those without of a SUBSCRIBE under way. The library has them
+	// already, but they match nothing yet.
+	coming map[string]struct{}
 }
 
-// filter is one of them.
+// filter is one with a wildcard.
 type filter struct {
 	text string
 	// literal is the part of text that a topic must begin with.
@@ -50,39 +53,68 @@ type filter struct {
 	noLocal, asPublished bool
 }
 
-func (w *wildFilters) put(sub packets.Subscription) {
-	if !strings.ContainsAny(sub.Filter, "+#") {
-		return
+// literal is the part of filter that a topic must begin with: "a/#" matches "a".
+func literal(filter string) string {
+	if i := strings.IndexAny(filter, "+#"); i >= 0 {
+		return strings.TrimSuffix(filter[:i], "/")
 	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	literal := strings.TrimSuffix(sub.Filter[:strings.IndexAny(sub.Filter, "+#")], "/") // "a/#" matches "a"
-	f := filter{sub.Filter, literal, sub.Identifier, sub.NoLocal, sub.RetainAsPublished}
-	if i := slices.IndexFunc(w.list, func(o filter) bool { return o.text == f.text }); i >= 0 {
-		w.list[i] = f
-		return
-	}
-	w.list = append(w.list, f)
+	return filter
 }
 
-func (w *wildFilters) remove(text string) {
+// announce tells of a SUBSCRIBE; what it adds matches when begin says so.
+func (w *filters) announce(cl *mochi.Client, subs []packets.Subscription) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.list = slices.DeleteFunc(w.list, func(f filter) bool { return f.text == text })
+	w.coming = map[string]struct{}{}
+	for _, sub := range subs {
+		if _, had := cl.State.Subscriptions.Get(sub.Filter); !had {
+			w.coming[sub.Filter] = struct{}{}
+		}
+	}
+}
+
+// begin ends what announce began: subs match from now on.
+func (w *filters) begin(subs []packets.Subscription) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.coming = nil
+	for _, sub := range subs {
+		if strings.ContainsAny(sub.Filter, "+#") {
+			w.put(filter{sub.Filter, literal(sub.Filter), sub.Identifier, sub.NoLocal, sub.RetainAsPublished})
+		}
+	}
+}
+
+// put adds a filter or replaces it; mu is held.
+func (w *filters) put(f filter) {
+	if i := slices.IndexFunc(w.wild, func(o filter) bool { return o.text == f.text }); i >= 0 {
+		w.wild[i] = f
+		return
+	}
+	w.wild = append(w.wild, f)
+}
+
+func (w *filters) remove(text string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.wild = slices.DeleteFunc(w.wild, func(f filter) bool { return f.text == text })
 }
 
 // matches tells whether the client subscribed to topic, and how. ids is where
 // identifiers are put.
 func (c *conn) matches(topic string, ids []int) (m match, ok bool) {
 	m.ids = ids
+	w := &c.filters
+	w.mu.RLock()
+	defer w.mu.RUnlock()
 	if s, exact := c.client.State.Subscriptions.Get(topic); exact {
-		ok = true
-		m.add(filter{id: s.Identifier, noLocal: s.NoLocal, asPublished: s.RetainAsPublished})
+		if _, coming := w.coming[topic]; !coming {
+			ok = true
+			m.add(filter{id: s.Identifier, noLocal: s.NoLocal, asPublished: s.RetainAsPublished})
+		}
 	}
-	c.wild.mu.RLock()
-	defer c.wild.mu.RUnlock()
-	for i := range c.wild.list {
-		if f := &c.wild.list[i]; strings.HasPrefix(topic, f.literal) && mqtt.Match(f.text, topic) {
+	for i := range w.wild {
+		if f := &w.wild[i]; strings.HasPrefix(topic, f.literal) && mqtt.Match(f.text, topic) {
 			ok = true
 			m.add(*f)
 		}

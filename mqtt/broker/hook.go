@@ -2,6 +2,7 @@ package broker
 
 import (
 	"math"
+	"slices"
 	"strings"
 
 	mochi "github.com/mochi-mqtt/server/v2"
@@ -137,9 +138,6 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 	if c == nil {
 		return pk
 	}
-	if h.b.guards.replay {
-		c.out.hold()
-	}
 	c.replays = nil
 	wildcards, seen := 0, make(map[string]bool, len(pk.Filters))
 	for i := range pk.Filters {
@@ -165,37 +163,38 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 		}
 		f.RetainHandling = 2
 	}
-	h.b.snapshot(c)
+	if h.b.guards.fanout {
+		c.filters.announce(cl, pk.Filters)
+	}
 	return pk
 }
 
-// OnSubscribed strikes what was refused off the replay.
+// OnSubscribed lets the subscriptions begin that were not refused.
 func (h *hook) OnSubscribed(cl *mochi.Client, pk packets.Packet, codes []byte) {
 	c := connOf(cl)
 	if c == nil {
 		return
 	}
-	kept := c.replays[:0]
-	for _, r := range c.replays {
-		if r.at < len(codes) && codes[r.at] < packets.ErrUnspecifiedError.Code {
-			kept = append(kept, r)
-		}
-	}
-	c.replays = kept
+	refused := func(at int) bool { return at >= len(codes) || codes[at] >= packets.ErrUnspecifiedError.Code }
+	c.replays = slices.DeleteFunc(c.replays, func(r replay) bool { return refused(r.at) })
+	granted := make([]packets.Subscription, 0, len(pk.Filters))
 	for i, sub := range pk.Filters {
-		if i < len(codes) && codes[i] < packets.ErrUnspecifiedError.Code {
-			h.b.subscribed(c, sub)
+		if !refused(i) {
+			granted = append(granted, sub)
 		}
 	}
-	h.b.snapshot(c)
+	h.b.begin(c, granted)
 }
 
-// subscribed notes a subscription for fanOut, and takes it from the library's tree.
-func (b *Broker) subscribed(c *conn, sub packets.Subscription) {
-	if b.guards.fanout {
-		c.wild.put(sub)
+// subscribed notes subscriptions for fanOut, and takes them from the library's tree.
+func (b *Broker) subscribed(c *conn, subs []packets.Subscription) {
+	if !b.guards.fanout {
+		return
+	}
+	for _, sub := range subs {
 		b.server.Topics.Unsubscribe(sub.Filter, c.client.ID)
 	}
+	c.filters.begin(subs)
 }
 
 // OnUnsubscribe puts the subscriptions back that there are, or the library would
@@ -207,7 +206,7 @@ func (h *hook) OnUnsubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet
 	}
 	for _, f := range pk.Filters {
 		if sub, ok := cl.State.Subscriptions.Get(f.Filter); ok {
-			c.wild.remove(f.Filter)
+			c.filters.remove(f.Filter)
 			h.b.server.Topics.Subscribe(cl.ID, sub)
 		}
 	}
@@ -222,6 +221,7 @@ func (h *hook) OnPacketProcessed(cl *mochi.Client, pk packets.Packet, err error)
 	if c := connOf(cl); c != nil {
 		if err != nil {
 			c.replays = nil
+			c.filters.begin(nil)
 		}
 		h.b.replay(c)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/mochi-mqtt/server/v2/packets"
+
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/mqtt"
 	m "github.com/printwire/printwire/mqtt/mqtttest"
@@ -118,6 +120,46 @@ func (g meddling) Login(l Login) (Grant, error) {
 		}
 		return true
 	}}, nil
+}
+
+// What is published while the library works on a SUBSCRIBE is neither lost nor
+// does it come after a younger value. The steps are the library's own.
+func TestBroker_a_subscription_begins_at_one_moment(t *testing.T) {
+	for _, topic := range []string{"r/#", "r/live"} {
+		t.Run(topic, func(t *testing.T) {
+			r := start(t, nil)
+			p := r.join(login5("p"))
+			p.Subscribe("old")
+			h, cl := &hook{b: r.Broker}, r.sessionConn("p").client
+			say := func(n string) {
+				_ = r.Publish("r/live", []byte(n), true)
+				_ = r.Publish("old", []byte(n), true)
+			}
+			say("1")
+			pk := h.OnSubscribe(cl, packets.Packet{
+				FixedHeader: packets.FixedHeader{Type: packets.Subscribe}, PacketID: 7, Filters: packets.Subscriptions{{Filter: topic}},
+			})
+			say("2")
+			r.server.Topics.Subscribe(cl.ID, pk.Filters[0])
+			cl.State.Subscriptions.Add(topic, pk.Filters[0])
+			say("3")
+			h.OnSubscribed(cl, pk, []byte{0})
+			say("4")
+			h.OnPacketProcessed(cl, pk, nil)
+			say("5")
+			for _, want := range []string{"old 1", "old 2", "old 3", "r/live 3 again", "r/live 4", "old 4", "r/live 5", "old 5"} {
+				d, err := m.Deliver(5, p.Next())
+				got := d.Topic + " " + string(d.Payload)
+				if d.Retain {
+					got += " again"
+				}
+				if err != nil || got != want {
+					t.Fatalf("got %q (%v), want %q", got, err, want)
+				}
+			}
+			p.ExpectNothing()
+		})
+	}
 }
 
 func TestBroker_an_answer_waits_for_no_message_of_the_library(t *testing.T) {

@@ -8,8 +8,11 @@ import (
 )
 
 // A client that subscribes gets the SUBACK, then the retained messages as they
-// were when its subscription began, then everything since, in order. For that
-// its outbox keeps messages back while its SUBSCRIBE is processed. The client's own
+// are when its subscription begins, then everything since, in order. A value is
+// retained before it is sent to anybody, so one lock is enough to begin at one
+// moment: while nothing can be retained, the filters begin to match, the outbox
+// begins to keep messages back, and what is retained is read. What other
+// subscriptions of the client were sent until then goes before. The client's own
 // goroutine fills in what is retained: it alone waits for a slow reader.
 
 // replay is one filter of a SUBSCRIBE and what is retained for it.
@@ -19,19 +22,24 @@ type replay struct {
 	held []held
 }
 
-// snapshot reads what is retained for the filters of c, or what became of it
-// since the last time. It runs before and after the subscription begins: what is
-// published in between may have reached nobody, or may come twice.
-func (b *Broker) snapshot(c *conn) {
-	for i := range c.replays {
-		r := &c.replays[i]
-		r.held = slices.DeleteFunc(b.retained.matching(r.held[:0], r.sub.Filter), func(h held) bool {
-			return !c.grant.Read(h.topic) || r.sub.NoLocal && h.by != nil && h.by.client == c.client.ID
-		})
-	}
+// begin lets the filters that were granted match, and reads what is retained for
+// those that ask for it.
+func (b *Broker) begin(c *conn, granted []packets.Subscription) {
+	b.retained.freeze(func(matching func(filter string) []held) {
+		if b.guards.replay {
+			c.out.hold()
+		}
+		b.subscribed(c, granted)
+		for i := range c.replays {
+			r := &c.replays[i]
+			r.held = slices.DeleteFunc(matching(r.sub.Filter), func(h held) bool {
+				return !c.grant.Read(h.topic) || r.sub.NoLocal && h.by != nil && h.by.client == c.client.ID
+			})
+		}
+	})
 }
 
-// replay sends what the snapshots hold.
+// replay sends what begin has read.
 func (b *Broker) replay(c *conn) {
 	defer c.out.resume()
 	version := c.client.Properties.ProtocolVersion

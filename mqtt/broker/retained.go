@@ -189,33 +189,31 @@ func (r *retained) sweep() {
 	}
 }
 
-// at is what is retained at a topic.
-func (r *retained) at(topic string) (value, bool) {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	v, ok := r.index[topic]
-	return v, ok && !v.expired(r.now().Unix())
-}
-
 // held is a retained value and where.
 type held struct {
 	topic string
 	value
 }
 
-// matching appends the retained values that match filter to list.
-func (r *retained) matching(list []held, filter string) []held {
+// freeze calls fn while nothing can be retained. fn may ask what matches a filter.
+func (r *retained) freeze(fn func(matching func(filter string) []held)) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	fn(r.matching)
+}
+
+// matching are the retained values that match filter; mu is held.
+func (r *retained) matching(filter string) (list []held) {
+	now := r.now().Unix()
 	if !strings.ContainsAny(filter, "+#") {
-		if v, ok := r.at(filter); ok {
+		if v, ok := r.index[filter]; ok && !v.expired(now) {
 			list = append(list, held{filter, v})
 		}
 		return list
 	}
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	now := r.now().Unix()
+	begin := literal(filter)
 	for topic, v := range r.index {
-		if mqtt.Match(filter, topic) && !v.expired(now) {
+		if strings.HasPrefix(topic, begin) && mqtt.Match(filter, topic) && !v.expired(now) {
 			list = append(list, held{topic, v})
 		}
 	}
@@ -225,7 +223,9 @@ func (r *retained) matching(list []held, filter string) []held {
 // ofClients are the values that clients retained and that match filter.
 func (r *retained) ofClients(filter string) []mqtt.Message {
 	var list []mqtt.Message
-	for _, h := range r.matching(nil, filter) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, h := range r.matching(filter) {
 		if h.by != nil {
 			list = append(list, mqtt.Message{Topic: h.topic, Payload: h.payload, Retain: true, Client: h.by.client, User: h.by.user})
 		}

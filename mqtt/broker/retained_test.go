@@ -23,6 +23,14 @@ type disk struct {
 	full   bool
 }
 
+// at is what is retained at a topic.
+func (r *retained) at(topic string) (value, bool) {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	v, ok := r.index[topic]
+	return v, ok && !v.expired(r.now().Unix())
+}
+
 func (d *disk) Value(key string) ([]byte, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

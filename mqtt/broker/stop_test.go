@@ -92,7 +92,8 @@ func TestBroker_starts_and_stops_under_load_and_leaves_nothing(t *testing.T) {
 
 func TestBroker_a_stalled_subscriber_hurts_nobody(t *testing.T) {
 	r := start(t, nil)
-	stall(t, r, login("stalled"), 0)
+	_, flooded := stall(t, r, login("stalled"), 0)
+	<-flooded
 	good := r.join(login("good"))
 	good.Subscribe("flood")
 	big := bytes.Repeat([]byte("y"), 8<<10)
