@@ -61,32 +61,31 @@ func literal(filter string) string {
 	return filter
 }
 
-// announce tells of a SUBSCRIBE; what it adds matches when begin says so.
+// announce tells of a SUBSCRIBE, nil when it is over: what it adds matches when
+// begin says so.
 func (w *filters) announce(cl *mochi.Client, subs []packets.Subscription) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.coming = map[string]struct{}{}
+	w.coming = nil
 	for _, sub := range subs {
 		if _, had := cl.State.Subscriptions.Get(sub.Filter); !had {
+			if w.coming == nil {
+				w.coming = make(map[string]struct{}, len(subs))
+			}
 			w.coming[sub.Filter] = struct{}{}
 		}
 	}
 }
 
-// begin ends what announce began: subs match from now on.
-func (w *filters) begin(subs []packets.Subscription) {
+// begin lets sub match from now on.
+func (w *filters) begin(sub packets.Subscription) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.coming = nil
-	for _, sub := range subs {
-		if strings.ContainsAny(sub.Filter, "+#") {
-			w.put(filter{sub.Filter, literal(sub.Filter), sub.Identifier, sub.NoLocal, sub.RetainAsPublished})
-		}
+	delete(w.coming, sub.Filter)
+	if !strings.ContainsAny(sub.Filter, "+#") {
+		return
 	}
-}
-
-// put adds a filter or replaces it; mu is held.
-func (w *filters) put(f filter) {
+	f := filter{sub.Filter, literal(sub.Filter), sub.Identifier, sub.NoLocal, sub.RetainAsPublished}
 	if i := slices.IndexFunc(w.wild, func(o filter) bool { return o.text == f.text }); i >= 0 {
 		w.wild[i] = f
 		return

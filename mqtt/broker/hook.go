@@ -154,14 +154,12 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 		if h.b.guards.qos0 {
 			f.Qos = 0
 		}
-		if !h.b.guards.replay {
-			continue
-		}
 		_, existed := cl.State.Subscriptions.Get(f.Filter)
-		if !again && (f.RetainHandling == 0 || f.RetainHandling == 1 && !existed) {
-			c.replays = append(c.replays, replay{at: i, sub: *f})
+		full := h.b.guards.replay && !again && (f.RetainHandling == 0 || f.RetainHandling == 1 && !existed)
+		c.replays = append(c.replays, replay{at: i, sub: *f, full: full})
+		if h.b.guards.replay {
+			f.RetainHandling = 2
 		}
-		f.RetainHandling = 2
 	}
 	if h.b.guards.fanout {
 		c.filters.announce(cl, pk.Filters)
@@ -170,31 +168,23 @@ func (h *hook) OnSubscribe(cl *mochi.Client, pk packets.Packet) packets.Packet {
 }
 
 // OnSubscribed lets the subscriptions begin that were not refused.
-func (h *hook) OnSubscribed(cl *mochi.Client, pk packets.Packet, codes []byte) {
+func (h *hook) OnSubscribed(cl *mochi.Client, _ packets.Packet, codes []byte) {
 	c := connOf(cl)
 	if c == nil {
 		return
 	}
-	refused := func(at int) bool { return at >= len(codes) || codes[at] >= packets.ErrUnspecifiedError.Code }
-	c.replays = slices.DeleteFunc(c.replays, func(r replay) bool { return refused(r.at) })
-	granted := make([]packets.Subscription, 0, len(pk.Filters))
-	for i, sub := range pk.Filters {
-		if !refused(i) {
-			granted = append(granted, sub)
-		}
-	}
-	h.b.begin(c, granted)
+	c.replays = slices.DeleteFunc(c.replays, func(r replay) bool {
+		return r.at >= len(codes) || codes[r.at] >= packets.ErrUnspecifiedError.Code
+	})
+	h.b.begin(c)
 }
 
-// subscribed notes subscriptions for fanOut, and takes them from the library's tree.
-func (b *Broker) subscribed(c *conn, subs []packets.Subscription) {
-	if !b.guards.fanout {
-		return
-	}
-	for _, sub := range subs {
+// subscribed notes a subscription for fanOut, and takes it from the library's tree.
+func (b *Broker) subscribed(c *conn, sub packets.Subscription) {
+	if b.guards.fanout {
+		c.filters.begin(sub)
 		b.server.Topics.Unsubscribe(sub.Filter, c.client.ID)
 	}
-	c.filters.begin(subs)
 }
 
 // OnUnsubscribe puts the subscriptions back that there are, or the library would
@@ -221,7 +211,7 @@ func (h *hook) OnPacketProcessed(cl *mochi.Client, pk packets.Packet, err error)
 	if c := connOf(cl); c != nil {
 		if err != nil {
 			c.replays = nil
-			c.filters.begin(nil)
+			c.filters.announce(cl, nil)
 		}
 		h.b.replay(c)
 	}

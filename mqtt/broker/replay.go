@@ -15,28 +15,41 @@ import (
 // subscriptions of the client were sent until then goes before. The client's own
 // goroutine fills in what is retained: it alone waits for a slow reader.
 
+// A SUBSCRIBE with many filters begins in parts, so that nobody who publishes
+// waits for long: each filter's values are looked for among all that are retained.
+const filtersAtOnce = 16
+
 // replay is one filter of a SUBSCRIBE and what is retained for it.
 type replay struct {
 	at   int // which filter
 	sub  packets.Subscription
+	full bool // what is retained is sent
 	held []held
 }
 
-// begin lets the filters that were granted match, and reads what is retained for
+// begin lets the filters of a SUBSCRIBE match, and reads what is retained for
 // those that ask for it.
-func (b *Broker) begin(c *conn, granted []packets.Subscription) {
-	b.retained.freeze(func(matching func(filter string) []held) {
-		if b.guards.replay {
-			c.out.hold()
-		}
-		b.subscribed(c, granted)
-		for i := range c.replays {
-			r := &c.replays[i]
-			r.held = slices.DeleteFunc(matching(r.sub.Filter), func(h held) bool {
-				return !c.grant.Read(h.topic) || r.sub.NoLocal && h.by != nil && h.by.client == c.client.ID
-			})
-		}
-	})
+func (b *Broker) begin(c *conn) {
+	for part := range slices.Chunk(c.replays, filtersAtOnce) {
+		b.retained.freeze(func(matching func(filter string) []held) {
+			if b.guards.replay {
+				c.out.hold()
+			}
+			for i := range part {
+				b.subscribed(c, part[i].sub)
+				if part[i].full {
+					part[i].held = matching(part[i].sub.Filter)
+				}
+			}
+		})
+	}
+	for i := range c.replays {
+		r := &c.replays[i]
+		r.held = slices.DeleteFunc(r.held, func(h held) bool {
+			return !c.grant.Read(h.topic) || r.sub.NoLocal && h.by != nil && h.by.client == c.client.ID
+		})
+	}
+	c.filters.announce(c.client, nil)
 }
 
 // replay sends what begin has read.

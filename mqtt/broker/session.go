@@ -159,7 +159,9 @@ func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 // enter makes a client known: it can be listed, reached and kicked.
 func (b *Broker) enter(c *conn) {
 	c.since = b.opt.Now()
-	b.subscribed(c, slices.Collect(maps.Values(c.client.State.Subscriptions.GetAll()))) // of a session that is resumed
+	for _, sub := range c.client.State.Subscriptions.GetAll() { // of a session that is resumed
+		b.subscribed(c, sub)
+	}
 	b.mu.Lock()
 	b.sessions[c.client.ID] = c
 	b.recount()
