@@ -83,23 +83,38 @@ func compare(b *testing.B, model string, f form, printers int) {
 		relay.add(phase(b, v, startFloor(b, v), true, benchTime(b)))
 		program.add(phase(b, v, startServe(b, v), false, benchTime(b)))
 	}
-	b.Logf("%s, %d printers\n  relay   %s\n  program %s", model, printers, relay.String(), program.String())
-	b.ReportMetric(0, "ns/op")
-	b.ReportMetric(relay.at(0.5), "relay-p50-µs")
-	b.ReportMetric(relay.at(0.99), "relay-p99-µs")
-	b.ReportMetric(program.at(0.5), "p50-µs")
-	b.ReportMetric(program.at(0.99), "p99-µs")
+	b.Logf("%s, %d printers", model, printers)
+	sideBySide(b, named{"relay", &relay}, named{"program", &program})
 	b.ReportMetric(program.at(1), "max-µs")
-	b.ReportMetric(program.at(0.5)/relay.at(0.5), "p50-ratio")
-	b.ReportMetric(relay.load, "relay-cpu-%")
-	b.ReportMetric(program.load, "cpu-%")
-	b.ReportMetric(relay.memory, "relay-MB")
-	b.ReportMetric(program.memory, "MB")
 	b.ReportMetric(program.messages, "messages/report")
 	b.ReportMetric(program.values, "values/report")
 	b.ReportMetric(float64(program.lost), "lost")
-	if program.lost > 0 || relay.lost > 0 {
-		b.Errorf("last values lost: %d of the program, %d of the relay", program.lost, relay.lost)
+}
+
+// named are figures with the word that stands before them.
+type named struct {
+	name string
+	*figures
+}
+
+// sideBySide reports the figures that are measured beside others: the others' under
+// their name. Last values that were lost are an error.
+func sideBySide(b *testing.B, other, own named) {
+	b.Helper()
+	b.Logf("\n  %-8s %s\n  %-8s %s", other.name, other.String(), own.name, own.String())
+	b.ReportMetric(0, "ns/op")
+	for _, f := range []struct {
+		prefix string
+		*figures
+	}{{other.name + "-", other.figures}, {"", own.figures}} {
+		b.ReportMetric(f.at(0.5), f.prefix+"p50-µs")
+		b.ReportMetric(f.at(0.99), f.prefix+"p99-µs")
+		b.ReportMetric(f.load, f.prefix+"cpu-%")
+		b.ReportMetric(f.memory, f.prefix+"MB")
+	}
+	b.ReportMetric(own.at(0.5)/other.at(0.5), "p50-ratio")
+	if own.lost > 0 || other.lost > 0 {
+		b.Errorf("last values lost: %d of %s, %d of %s", own.lost, own.name, other.lost, other.name)
 	}
 }
 

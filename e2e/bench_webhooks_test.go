@@ -192,17 +192,7 @@ func BenchmarkWebhooks_Path(b *testing.B) {
 			without.add(phase(b, v, startServe(b, v), false, benchTime(b)))
 			with.add(phase(b, v, receivers.serve(b, 50, 25), false, benchTime(b)))
 		}
-		b.Logf("\n  without  %s\n  with     %s", without.String(), with.String())
-		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(without.at(0.5), "without-p50-µs")
-		b.ReportMetric(without.at(0.99), "without-p99-µs")
-		b.ReportMetric(with.at(0.5), "p50-µs")
-		b.ReportMetric(with.at(0.99), "p99-µs")
-		b.ReportMetric(with.at(0.5)/without.at(0.5), "p50-ratio")
-		b.ReportMetric(without.load, "without-cpu-%")
-		b.ReportMetric(with.load, "cpu-%")
-		b.ReportMetric(without.memory, "without-MB")
-		b.ReportMetric(with.memory, "MB")
+		sideBySide(b, named{"without", &without}, named{"with", &with})
 		receivers.report(b)
 	}
 }
