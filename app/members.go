@@ -104,7 +104,7 @@ func statusOf(s printer.Snapshot) PrinterStatus {
 		j := st.Job
 		p.Job, p.Progress, p.Remaining, p.Layer, p.TotalLayers = j.Name, known(j.Progress), known(j.RemainingSeconds), known(j.Layer), known(j.TotalLayers)
 		if p.Job == "" {
-			p.Job = j.File
+			p.Job = j.FileName()
 		}
 	}
 	for _, part := range []struct {

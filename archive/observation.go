@@ -111,7 +111,7 @@ func (o observation) on(r Record) Record {
 	for _, p := range []struct {
 		to   *string
 		from string
-	}{{&r.Model, o.state.Model}, {&r.Name, j.Name}, {&r.File, j.File}, {&r.Source, j.Source}} {
+	}{{&r.Model, o.state.Model}, {&r.Name, j.Name}, {&r.File, j.FileName()}, {&r.Source, j.Source}} {
 		if p.from != "" && (running || *p.to == "") {
 			*p.to = p.from
 		}

@@ -53,6 +53,9 @@ func TestSampler_TakesThePlanIntoTheRecord(t *testing.T) {
 			if got := edited.FilamentCost(); !got.Known || got.Value < 1.9*c.cost || got.Value > 2.1*c.cost {
 				t.Errorf("cost %v of twice the grams, want about twice %v", got, c.cost)
 			}
+			if r.File != "Bracket.3mf" {
+				t.Errorf("the file is called %q", r.File)
+			}
 			if r.EstimateSeconds != printer.Some(5400) || r.Picture != "abc" || len(r.Filament) != 2 {
 				t.Fatalf("record %+v", r)
 			}
@@ -77,12 +80,16 @@ func planRecord(t *testing.T, o archive.Options, result printer.Result) archive.
 	with := func(st *printer.State) {
 		st.ActiveTray = printer.Opt[printer.TrayRef]{}
 		st.Job.Plan = sliced()
+		st.Job.File = "/data/Metadata/plate_1.gcode"
 	}
 	sampler := r.Sampler()
 	for second := range 80 {
 		change := with
 		if second < 20 {
-			change = func(st *printer.State) { st.ActiveTray = printer.Opt[printer.TrayRef]{} }
+			change = func(st *printer.State) {
+				st.ActiveTray = printer.Opt[printer.TrayRef]{}
+				st.Job.File = "/data/Metadata/plate_1.gcode"
+			}
 		}
 		sampler.Apply(t.Context(), picture(second, "J1", change))
 	}

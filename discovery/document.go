@@ -74,7 +74,7 @@ func (o *object) job(v *view) {
 	o.object("job", func(o *object) {
 		o.text("id", j.ID)
 		o.text("name", j.Name)
-		o.text("file", j.File)
+		o.text("file", j.FileName())
 		o.text("source", j.Source)
 		o.integer("progress", j.Progress)
 		o.integer("remaining_seconds", j.RemainingSeconds)

@@ -37,7 +37,7 @@ func printRows() []row {
 		{key: "job_name", platform: sensor, name: "Job", icon: "mdi:cube-outline", always: true,
 			value: func(dst []byte, v *view) []byte { return text(dst, v.s.Job.Name) }},
 		{key: "file_name", platform: sensor, name: "File", icon: "mdi:file-outline", always: true, category: diagnostic,
-			value: func(dst []byte, v *view) []byte { return text(dst, v.s.Job.File) }},
+			value: func(dst []byte, v *view) []byte { return text(dst, v.s.Job.FileName()) }},
 		{key: "pause_reason", platform: sensor, name: "Pause reason", icon: "mdi:pause-circle-outline",
 			value: func(dst []byte, v *view) []byte { return text(dst, v.s.Job.PauseReason) },
 			about: "Why the print stands still; unknown while it does not."},

@@ -78,7 +78,7 @@ func values() map[string]string {
 		"fault":                     "none",
 		"faults":                    "0",
 		"filament_present":          "ON",
-		"file_name":                 "bracket.3mf",
+		"file_name":                 "Bracket.3mf",
 		"finish_at":                 "2026-03-01T13:30:00Z",
 		"firmware":                  "01.08.02.00",
 		"firmware/latest":           "01.08.02.00",

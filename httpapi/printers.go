@@ -116,7 +116,7 @@ func describePrinter(s printer.Snapshot) Printer {
 		FirmwareVersion: full.FirmwareVersion, FirmwareUpdateAvailable: full.FirmwareAvailable, UpdatedAt: full.UpdatedAt,
 	}
 	if st.Activity.Active() {
-		p.CurrentPrint = &CurrentPrint{Filename: full.GcodeFile, Progress: full.Progress, RemainingTime: full.RemainingTime}
+		p.CurrentPrint = &CurrentPrint{Filename: text(st.Job.FileName()), Progress: full.Progress, RemainingTime: full.RemainingTime}
 		if p.CurrentPrint.Filename == nil {
 			p.CurrentPrint.Filename = full.SubtaskName
 		}

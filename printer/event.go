@@ -69,7 +69,7 @@ func known[T comparable](o Opt[T]) *T {
 // about is the detail that every event about a job starts from.
 func about(j *Job) Detail {
 	d := Detail{
-		JobName: j.Name, FileName: j.File, Progress: known(j.Progress),
+		JobName: j.Name, FileName: j.FileName(), Progress: known(j.Progress),
 		Layer: known(j.Layer), TotalLayers: known(j.TotalLayers),
 		RemainingSeconds: known(j.RemainingSeconds), EstimateSeconds: known(j.Plan.Seconds),
 		FilamentUsed: known(j.FilamentUsed()), FilamentDetails: j.FilamentDetails(),

@@ -21,6 +21,8 @@ type Job struct {
 	ID string
 	// PrinterJob is the printer's own id of the job, or "".
 	PrinterJob string
+	// Name is what the printer calls the job, File what it says that it reads;
+	// see FileName.
 	Name, File string
 	// Source is where it was started: "local", "cloud", "system", or "".
 	Source string

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"math"
+	"path"
 	"slices"
 	"strings"
 )
@@ -14,7 +15,8 @@ const MaxObjects = 256
 // Plan is what the sliced file of a job says: the slicer's estimate for the
 // whole job, not what was used. The zero Plan is one that nobody has read.
 type Plan struct {
-	// File is the name of the file that was read, or "", Bytes its length.
+	// File is where the file that was read lies on the printer, or "", Bytes
+	// its length; see Job.FileName.
 	File  string
 	Bytes Opt[int]
 	// Missing says in words why nothing is known although there is a job, or "".
@@ -83,6 +85,27 @@ func PictureView(picture, view string) string {
 
 // Known tells whether a file was read.
 func (p Plan) Known() bool { return p.File != "" }
+
+// FileName is what the file of the job is called: that of the file that was
+// read, since some printers name only the G-code that they took out of it.
+// Until it was read, the job's name stands for it there.
+func (j Job) FileName() string {
+	if j.Plan.Known() {
+		return path.Base(j.Plan.File)
+	}
+	if j.Name != "" && unpacked(j.File) {
+		return j.Name
+	}
+	return j.File
+}
+
+// unpacked tells whether a file is G-code that a printer took out of the file
+// that was sent: "/data/Metadata/plate_1.gcode".
+func unpacked(file string) bool {
+	plate, is := strings.CutPrefix(path.Base(file), "plate_")
+	number, gcode := strings.CutSuffix(plate, ".gcode")
+	return is && gcode && number != "" && strings.Trim(number, "0123456789") == ""
+}
 
 // Share is the part of its plan that the job has used, 0 to 1: all of it
 // when it ended well, else by its progress. Unknown without a progress.

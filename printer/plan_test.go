@@ -98,3 +98,32 @@ func TestJob_FilamentCost(t *testing.T) {
 		}
 	}
 }
+
+func TestJob_FileNameIsThatOfTheFileThatWasRead(t *testing.T) {
+	for _, c := range []struct{ name, file, read, want string }{
+		{"benchy", "benchy.gcode.3mf", "", "benchy.gcode.3mf"},
+		{"benchy", "/data/Metadata/plate_1.gcode", "", "benchy"},
+		{"benchy", "plate_12.gcode", "", "benchy"},
+		{"", "/data/Metadata/plate_1.gcode", "", "/data/Metadata/plate_1.gcode"},
+		{"benchy", "/data/Metadata/plate_1.gcode", "/cache/benchy.3mf", "benchy.3mf"},
+		{"benchy", "Benchy.3mf", "/benchy.3mf", "benchy.3mf"},
+		{"benchy", "my_plate_1.gcode", "", "my_plate_1.gcode"},
+		{"benchy", "plate_x.gcode", "", "plate_x.gcode"},
+		{"benchy", "plate_.gcode", "", "plate_.gcode"},
+		{"benchy", "", "", ""},
+	} {
+		j := printer.Job{Name: c.name, File: c.file, Plan: printer.Plan{File: c.read}}
+		if got := j.FileName(); got != c.want {
+			t.Errorf("the file %q of the job %q, read as %q, is called %q, want %q", c.file, c.name, c.read, got, c.want)
+		}
+	}
+}
+
+func TestDiff_EventsNameTheFileThatWasRead(t *testing.T) {
+	next := at(printer.Printing, "A", 30, 3)
+	next.Job.File, next.Job.Plan.File = "/data/Metadata/plate_1.gcode", "/cache/cube.gcode.3mf"
+	events := printer.Diff(at(printer.Printing, "A", 20, 2), next, printer.DefaultMarks())
+	if len(events) != 1 || events[0].Detail.FileName != "cube.gcode.3mf" {
+		t.Errorf("the events are %+v", events)
+	}
+}

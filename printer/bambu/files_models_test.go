@@ -27,7 +27,8 @@ func TestDriver_FilesOfEveryModel(t *testing.T) {
 		t.Run(model, func(t *testing.T) {
 			t.Parallel()
 			p, caches := filePrinter(t, authority, model), [2]*filecache.Cache{keep(t), keep(t)}
-			plan := planFrom(t, p, caches)
+			job := jobFrom(t, p, caches)
+			plan := job.Plan
 			if want := refused[model]; want != "" {
 				if !strings.Contains(plan.Missing, want) || plan.Known() {
 					t.Errorf("plan %+v, want words about %q", plan, want)
@@ -36,6 +37,9 @@ func TestDriver_FilesOfEveryModel(t *testing.T) {
 			}
 			if plan.Grams != printer.Some(15.2) || len(plan.Objects) != 3 || plan.Picture == "" || plan.Missing != "" {
 				t.Errorf("plan %+v", plan)
+			}
+			if got := job.FileName(); got != "Bracket.gcode.3mf" { // whatever the printer calls what it reads
+				t.Errorf("the file is called %q, and %q by the printer", got, job.File)
 			}
 			if f, err := caches[1].Open(plan.Picture); err != nil {
 				t.Errorf("the picture is not kept: %v", err)
@@ -87,8 +91,8 @@ func keep(t *testing.T) *filecache.Cache {
 	return c
 }
 
-// planFrom runs a driver until it knows the plan of the print, or why not.
-func planFrom(t *testing.T, p *simulator.Printer, caches [2]*filecache.Cache) printer.Plan {
+// jobFrom runs a driver until it knows the plan of the print, or why not.
+func jobFrom(t *testing.T, p *simulator.Printer, caches [2]*filecache.Cache) printer.Job {
 	t.Helper()
 	mqtt, files := p.Addr().(*net.TCPAddr), p.FilesAddr().(*net.TCPAddr)
 	d, err := bambu.New(bambu.Options{
@@ -104,14 +108,14 @@ func planFrom(t *testing.T, p *simulator.Printer, caches [2]*filecache.Cache) pr
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
 	defer cancel()
 	var mu sync.Mutex
-	var plan printer.Plan
+	var job printer.Job
 	done := make(chan error, 1)
-	go func() { // owner: planFrom waits for done
+	go func() { // owner: jobFrom waits for done
 		done <- d.Run(ctx, printer.Start{Fresh: true}, func(u printer.Update) {
 			mu.Lock()
 			defer mu.Unlock()
 			if got := u.State.Job.Plan; got.Known() || got.Missing != "" {
-				plan = got
+				job = u.State.Job
 				cancel()
 			}
 		})
@@ -121,5 +125,5 @@ func planFrom(t *testing.T, p *simulator.Printer, caches [2]*filecache.Cache) pr
 	}
 	mu.Lock()
 	defer mu.Unlock()
-	return plan
+	return job
 }
