@@ -8,27 +8,6 @@ import (
 	"time"
 )
 
-// maxToken is how long one element may be, without what is in it.
-const maxToken = 128 << 10
-
-// tokens is an XML text that ends with an error where one element is too long:
-// its attributes take many times their length in memory.
-type tokens struct {
-	r    *bufio.Reader
-	left int
-}
-
-// Read implements io.Reader; the decoder asks for single bytes.
-func (t *tokens) Read(p []byte) (int, error) { return t.r.Read(p) }
-
-// ReadByte implements io.ByteReader.
-func (t *tokens) ReadByte() (byte, error) {
-	if t.left--; t.left < 0 {
-		return 0, invalid("an element is longer than %d bytes", maxToken)
-	}
-	return t.r.ReadByte()
-}
-
 // plateInfo is a plate as the slice info has it.
 type plateInfo struct {
 	facts Facts
