@@ -17,6 +17,7 @@ type simulateCmd struct {
 	Serial     string  `help:"Serial number; one that fits the model when left out."`
 	AccessCode string  `default:"12345678" help:"LAN access code."`
 	Listen     string  `default:"127.0.0.1:8883" help:"Address of its MQTT server."`
+	Files      string  `help:"Address of its file server (FTPS); none when left out." placeholder:"ADDRESS"`
 	Replay     string  `help:"Send a recorded stream (JSON Lines) instead of a simulation." type:"existingfile" placeholder:"FILE"`
 	Scenario   string  `help:"Play a scenario by name."`
 	Scenarios  bool    `help:"List the scenarios and stop."`
@@ -37,7 +38,7 @@ func (c simulateCmd) Run(ctx context.Context, env Env) error {
 		return err
 	}
 	o := simulator.Options{
-		Model: c.Model, Serial: c.Serial, AccessCode: secret.Text(c.AccessCode), Listen: c.Listen, Speed: c.Speed,
+		Model: c.Model, Serial: c.Serial, AccessCode: secret.Text(c.AccessCode), Listen: c.Listen, ListenFiles: c.Files, Speed: c.Speed,
 		Scenario: c.Scenario, StartPrinting: c.Scenario == "", Loop: true, Authority: authority,
 	}
 	if c.Replay != "" {
@@ -62,5 +63,8 @@ func (c simulateCmd) Run(ctx context.Context, env Env) error {
 	}
 	fmt.Fprintf(env.Stdout, "Simulated %s, serial %s, access code %s, at %s. Ctrl-C stops it.\n",
 		p.Model(), p.Serial(), p.AccessCode().Reveal(), p.Addr())
+	if files := p.FilesAddr(); files != nil {
+		fmt.Fprintf(env.Stdout, "Its files are at %s.\n", files)
+	}
 	return p.Run(ctx)
 }
