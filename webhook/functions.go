@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/url"
 	"strings"
 	"text/template"
@@ -12,7 +13,8 @@ import (
 
 // functions are all that a template may call. They can be listed without a budget.
 func (b *budget) functions() template.FuncMap {
-	return template.FuncMap{
+	all := compared()
+	maps.Copy(all, template.FuncMap{
 		"toJson": func(v any) (string, error) {
 			var out bytes.Buffer
 			enc := json.NewEncoder(&out)
@@ -43,20 +45,21 @@ func (b *budget) functions() template.FuncMap {
 			return b.text(strings.ReplaceAll(s, from, to))
 		},
 		"round": func(n int, v any) (string, error) {
-			f, ok := v.(float64)
+			f, ok := measure(v)
 			if !ok {
 				return b.text(plain(v))
 			}
 			return b.text(fmt.Sprintf("%.*f", min(max(n, 0), 6), f))
 		},
 		"duration": func(v any) (string, error) {
-			f, ok := v.(float64)
+			f, ok := measure(v)
 			if !ok {
 				return b.text(plain(v))
 			}
 			return b.text(span(int(f)))
 		},
-	}
+	})
+	return all
 }
 
 // plain is a value as text; unknown is "".

@@ -66,7 +66,7 @@ func (b *budget) text(s string) (string, error) { return s, b.spend(len(s)) }
 
 // builtin are the language's own functions that can do no harm.
 func builtin() map[string]bool {
-	return map[string]bool{"and": true, "or": true, "not": true, "eq": true, "ne": true, "lt": true, "le": true, "gt": true, "ge": true, "index": true, "len": true}
+	return map[string]bool{"and": true, "or": true, "not": true, "index": true, "len": true}
 }
 
 // parsed is a template that holds only what is allowed.
@@ -331,6 +331,7 @@ func (m message) dot() (map[string]any, error) {
 	if err := json.Unmarshal(body, &dot); err != nil {
 		return nil, err
 	}
+	amounts(dot)
 	title, text := m.sentence()
 	variables := map[string]any{}
 	for k, v := range m.endpoint.Variables {

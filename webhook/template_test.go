@@ -97,6 +97,27 @@ func TestTemplate_AFieldThatOnlyOtherEventsHaveIsUnknown(t *testing.T) {
 	}
 }
 
+func TestTemplate_NumbersAndComparisons(t *testing.T) {
+	box := tester(t, webhook.Options{})
+	e := custom(`{{.data.seq}} {{text .data.seq}} {{toJson .data.seq}} {{.data.filament_used}} {{round 0 .data.seq}} {{duration .data.duration}}` +
+		`{{if ge .data.progress 50}} half{{end}}{{if gt .data.progress 50}} more{{end}}{{if lt .data.progress 50.5}} less{{end}}{{if eq .data.progress 40 50}} even{{end}}` +
+		`{{if or (lt .data.layer 1) (gt .data.layer 1) (eq .data.layer 0)}} layer{{end}}{{if ne .data.status "failed"}} well{{end}}{{if le .event "print_failed"}} early{{end}}`)
+	e.Template.ContentType = "text/plain"
+	if _, err := box.Create(t.Context(), e); err != nil {
+		t.Fatalf("refused: %v", err)
+	}
+	entry := sample()
+	entry.Seq = 12_345_678
+	if got, want := render(t, e, entry, webhook.Facts{}), "12345678 12345678 12345678 <no value> 12345678 45m half less even early"; got != want {
+		t.Errorf("%q, want %q", got, want)
+	}
+	for _, body := range []string{`{{if gt .event 5}}1{{end}}2`, `{{if eq .event}}1{{end}}2`} {
+		if _, err := box.Create(t.Context(), custom(body)); problem(err, "template.body") == "" {
+			t.Errorf("%s was saved (%v)", body, err)
+		}
+	}
+}
+
 func TestTemplate_WhatElseIsChecked(t *testing.T) {
 	box := tester(t, webhook.Options{Bus: webhook.Bus{URL: "http://supervisor/core/api/events/printwire_", Token: "t"}})
 	plain := custom("x")
