@@ -189,3 +189,12 @@ func TestDiff_Duration(t *testing.T) {
 		t.Errorf("events are %+v, want one of 90 s", events)
 	}
 }
+
+func TestDiff_TheStartIsToldToTheSecond(t *testing.T) {
+	prev := at(printer.Printing, "A", 10, 1)
+	prev.Job.StartedAt = time.Date(2026, 1, 1, 0, 0, 0, 194_034_737, time.UTC)
+	events := printer.Diff(prev, with(prev, ended(printer.Success, "")), printer.Marks{})
+	if len(events) != 1 || !events[0].Detail.StartedAt.Equal(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)) {
+		t.Errorf("events are %+v, want one of a job that began at a whole second", events)
+	}
+}

@@ -18,7 +18,7 @@ type Detail struct {
 	Progress    *int   `json:"progress,omitempty"`
 	Layer       *int   `json:"layer,omitempty"`
 	TotalLayers *int   `json:"total_layers,omitempty"`
-	// StartedAt is when the job began; RemainingSeconds what the printer thinks
+	// StartedAt is when the job began, to the second as all times of events; RemainingSeconds what the printer thinks
 	// is left of it; EstimateSeconds how long the slicer thinks the whole of it takes.
 	StartedAt        *time.Time `json:"started_at,omitempty"`
 	RemainingSeconds *int       `json:"remaining_seconds,omitempty"`
@@ -75,7 +75,7 @@ func about(j *Job) Detail {
 		FilamentUsed: known(j.FilamentUsed()), FilamentDetails: j.FilamentDetails(),
 	}
 	if !j.StartedAt.IsZero() {
-		d.StartedAt = ref(j.StartedAt.UTC())
+		d.StartedAt = ref(j.StartedAt.UTC().Truncate(time.Second))
 	}
 	return d
 }
