@@ -309,42 +309,36 @@ func (a *App) recoverWebhook(r *http.Request, e webhook.Endpoint) (any, error) {
 	if err := decode(r, &ask); err != nil {
 		return nil, err
 	}
-	count, err := a.hooks.Recover(r.Context(), e.ID, ask.Since)
+	count, err := a.hooks.Recover(r.Context(), e.ID, ask.Since, nil)
 	return Recovered{count}, err
 }
 
-// listDeliveries are the newest of an endpoint, of one state if one is named.
+// listDeliveries are a page of an endpoint's, of one state if one is named.
 func (a *App) listDeliveries(r *http.Request, e webhook.Endpoint) (any, error) {
-	limit, state := usualDeliveries, webhook.State(r.URL.Query().Get("state"))
-	if text := r.URL.Query().Get("limit"); text != "" {
+	values := r.URL.Query()
+	q := webhook.Query{Limit: usualDeliveries, State: webhook.State(values.Get("state"))}
+	if text := values.Get("limit"); text != "" {
 		n, err := strconv.Atoi(text)
 		if err != nil || n < 1 || n > maxDeliveries {
 			return nil, fault.New(fault.Invalid, "expected 1 to %d", maxDeliveries).At("limit")
 		}
-		limit = n
+		q.Limit = n
 	}
-	if state != "" && !slices.Contains(deliveryStates(), state) {
+	if q.State != "" && !slices.Contains(webhook.States(), q.State) {
 		return nil, fault.New(fault.Invalid, "must be one of %s", strings.Join(DeliveryStates(), ", ")).At("state")
 	}
-	rows := []DeliveryRow{}
-	var q webhook.Query
-	for {
-		page, err := a.hooks.Deliveries(r.Context(), e.ID, q)
-		if err != nil || len(page) == 0 {
-			return rows, err
-		}
-		for _, d := range page {
-			if state != "" && d.State != state {
-				continue
-			}
-			row := deliveryRow(d)
-			row.Attempts, row.Request = nil, ""
-			if rows = append(rows, row); len(rows) == limit {
-				return rows, nil
-			}
-		}
-		q.Before, q.Part = page[len(page)-1].Seq, page[len(page)-1].Part
+	var err error
+	if q.Before, err = webhook.ParseCursor(values.Get("before")); err != nil {
+		return nil, fault.New(fault.Invalid, "%w", err).At("before")
 	}
+	page, err := a.hooks.Deliveries(r.Context(), e.ID, q)
+	out := DeliveriesPage{Deliveries: []DeliveryRow{}, Next: page.Next.String()}
+	for _, d := range page.Deliveries {
+		row := deliveryRow(d)
+		row.Attempts, row.Request = nil, ""
+		out.Deliveries = append(out.Deliveries, row)
+	}
+	return out, err
 }
 
 func (a *App) showDelivery(r *http.Request) (any, error) {

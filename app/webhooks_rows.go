@@ -135,6 +135,14 @@ type WebhookTest struct {
 	Error        string `json:"error,omitempty"`
 }
 
+// DeliveriesPage is a part of a list of deliveries, the newest first. Next, if
+// not "", is the value of before that gives the next part; a part may be short
+// and have one all the same.
+type DeliveriesPage struct {
+	Deliveries []DeliveryRow `json:"deliveries"`
+	Next       string        `json:"next,omitempty"`
+}
+
 // DeliveryRow is one event on its way to one endpoint.
 type DeliveryRow struct {
 	ID       string    `json:"id"`
@@ -203,14 +211,10 @@ func WebhookEvents() []string {
 // DeliveryStates are the words for where a delivery is.
 func DeliveryStates() []string {
 	var list []string
-	for _, s := range deliveryStates() {
+	for _, s := range webhook.States() {
 		list = append(list, string(s))
 	}
 	return list
-}
-
-func deliveryStates() []webhook.State {
-	return []webhook.State{webhook.Waiting, webhook.Retrying, webhook.Delivered, webhook.Failed, webhook.Expired, webhook.Superseded, webhook.Blocked}
 }
 
 func webhookRow(e webhook.Endpoint, h webhook.Health, now time.Time) WebhookRow {

@@ -19,13 +19,28 @@ type deliveriesCmd struct {
 	State string `help:"Only those in a state, such as failed." placeholder:"STATE" words:"deliveries"`
 }
 
-// Run lists deliveries.
+// Run lists deliveries. The bridge gives them page by page: it never looks
+// through a long log for a rare state in one go.
 func (c deliveriesCmd) Run(ctx context.Context, env Env) error {
-	q := url.Values{"limit": {strconv.Itoa(c.Limit)}}
+	q := url.Values{}
 	if c.State != "" {
 		q.Set("state", c.State)
 	}
-	return list(ctx, env, c.dataFlag, c.path()+"/deliveries?"+q.Encode(), []column[app.DeliveryRow]{
+	rows := []app.DeliveryRow{}
+	for more := true; more; more = q.Get("before") != "" && len(rows) < c.Limit {
+		q.Set("limit", strconv.Itoa(c.Limit-len(rows)))
+		var page app.DeliveriesPage
+		if err := c.call(ctx, env, http.MethodGet, c.path()+"/deliveries?"+q.Encode(), nil, &page); err != nil {
+			return err
+		}
+		rows = append(rows, page.Deliveries...)
+		q.Set("before", page.Next)
+	}
+	return c.show(env, rows, func(w io.Writer) error { return table(w, rows, deliveryColumns()) })
+}
+
+func deliveryColumns() []column[app.DeliveryRow] {
+	return []column[app.DeliveryRow]{
 		{"ID", func(r app.DeliveryRow) string { return r.ID }},
 		{"TIME", func(r app.DeliveryRow) string { return stamp(r.Happened) }},
 		{"EVENT", func(r app.DeliveryRow) string { return r.Event }},
@@ -34,7 +49,7 @@ func (c deliveriesCmd) Run(ctx context.Context, env Env) error {
 		{"TRIES", func(r app.DeliveryRow) string { return strconv.Itoa(r.Tries) }},
 		{"NEXT", func(r app.DeliveryRow) string { return stamp(r.Due) }},
 		{"REASON", func(r app.DeliveryRow) string { return r.Reason }},
-	})
+	}
 }
 
 // deliveryArg names a delivery.

@@ -30,10 +30,10 @@ type Webhooks interface {
 	Enable(ctx context.Context, id string) (webhook.Endpoint, error)
 	Disable(ctx context.Context, id, reason string) (webhook.Endpoint, error)
 	Test(ctx context.Context, id string) (webhook.Attempt, error)
-	Deliveries(ctx context.Context, id string, q webhook.Query) ([]webhook.Delivery, error)
+	Deliveries(ctx context.Context, id string, q webhook.Query) (webhook.Page, error)
 	Delivery(ctx context.Context, id string) (webhook.Delivery, error)
 	Redeliver(ctx context.Context, id string) (webhook.Delivery, error)
-	Recover(ctx context.Context, id string, since time.Time) (int, error)
+	Recover(ctx context.Context, id string, since time.Time, printers []int) (int, error)
 }
 
 // serveWebhooks is serve for a handler that needs the webhooks.

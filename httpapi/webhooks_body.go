@@ -155,7 +155,7 @@ type WebhookDelivery struct {
 	Seq       uint64           `json:"seq" doc:"The event's number."`
 	Event     string           `json:"event"`
 	Kind      string           `json:"kind" doc:"event, digest, or digest_item, which waits for the digest."`
-	State     webhook.State    `json:"state" enum:"waiting,retrying,delivered,failed,expired,superseded,blocked" doc:"waiting and retrying are under way."`
+	State     deliveryState    `json:"state" doc:"waiting and retrying are under way."`
 	Reason    *string          `json:"reason" doc:"Why it ended without success."`
 	PrinterID *int             `json:"printer_id"`
 	Printer   *string          `json:"printer_name"`
@@ -183,7 +183,7 @@ type WebhookAttempt struct {
 // describeDelivery hides what a receiver may have sent back of the endpoint's secrets.
 func describeDelivery(d webhook.Delivery, mask *secret.Mask) WebhookDelivery {
 	w := WebhookDelivery{
-		ID: d.ID(), Seq: d.Seq, Event: d.Entry.Name, Kind: "event", State: d.State, Reason: text(mask.Hide(d.Reason)), Printer: text(d.Entry.Printer),
+		ID: d.ID(), Seq: d.Seq, Event: d.Entry.Name, Kind: "event", State: deliveryState(d.State), Reason: text(mask.Hide(d.Reason)), Printer: text(d.Entry.Printer),
 		Job: text(d.Entry.Job), At: moment(d.Entry.Time), Items: len(d.Items), CreatedAt: moment(d.Created), ExpiresAt: moment(d.Expires),
 		EndedAt: moment(d.Ended), Tries: d.Tries, Attempts: []WebhookAttempt{}, Request: text(d.Request),
 	}

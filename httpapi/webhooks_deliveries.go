@@ -2,21 +2,12 @@ package httpapi
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/webhook"
-)
-
-const (
-	// deliveryBatch is how many deliveries are read at once, deliveryLook how
-	// many one call looks at: a filter that finds nothing has an end.
-	deliveryBatch = 200
-	deliveryLook  = 5000
 )
 
 // WebhookTrial is what came of a test; never what the receiver wrote.
@@ -65,30 +56,21 @@ type deliveriesAnswer struct{ Body DeliveriesReport }
 
 type deliveriesCall struct {
 	WebhookPath
-	Limit  int    `query:"limit" minimum:"1" maximum:"100" default:"25"`
-	Before string `query:"before" maxLength:"22" pattern:"^([1-9][0-9]{0,18}[.][0-2])?$" doc:"The value of next of the page before."`
-	State  string `query:"state" enum:"waiting,retrying,delivered,failed,expired,superseded,blocked" doc:"Only deliveries in this state. Of a long log a page may then be short, and have a next one."`
+	Limit  int           `query:"limit" minimum:"1" maximum:"100" default:"25"`
+	Before string        `query:"before" maxLength:"22" pattern:"^([1-9][0-9]{0,18}[.][0-2])?$" doc:"The value of next of the page before."`
+	State  deliveryState `query:"state" doc:"Only deliveries in this state. Of a long log a page may then be short, and have a next one."`
 }
 
-// cursor is where a page ends.
-func cursor(q webhook.Query) *string {
-	c := fmt.Sprintf("%d.%d", q.Before, q.Part)
-	return &c
-}
+// deliveryState says where a delivery is.
+type deliveryState webhook.State
 
-// begin is where a page begins.
-func (in deliveriesCall) begin() (webhook.Query, error) {
-	q := webhook.Query{Limit: deliveryBatch}
-	if in.Before == "" {
-		return q, nil
+// Schema is one of the states.
+func (deliveryState) Schema(huma.Registry) *huma.Schema {
+	s := &huma.Schema{Type: huma.TypeString}
+	for _, state := range webhook.States() {
+		s.Enum = append(s.Enum, string(state))
 	}
-	number, part, _ := strings.Cut(in.Before, ".")
-	var err error
-	if q.Before, err = strconv.ParseUint(number, 10, 64); err != nil || len(part) != 1 {
-		return q, fault.New(fault.Invalid, "must be the value of next of another page").At("before")
-	}
-	q.Part = webhook.Part(part[0] - '0')
-	return q, nil
+	return s
 }
 
 func (a *api) webhookDeliveries(ctx context.Context, in *deliveriesCall) (*deliveriesAnswer, error) {
@@ -96,48 +78,19 @@ func (a *api) webhookDeliveries(ctx context.Context, in *deliveriesCall) (*deliv
 	if err != nil {
 		return nil, err
 	}
-	q, err := in.begin()
+	q := webhook.Query{Limit: in.Limit, State: webhook.State(in.State), Printers: a.allowed(ctx)}
+	if q.Before, err = webhook.ParseCursor(in.Before); err != nil {
+		return nil, fault.New(fault.Invalid, "must be the value of next of another page").At("before")
+	}
+	page, err := a.Webhooks.Deliveries(ctx, in.ID, q)
 	if err != nil {
 		return nil, err
 	}
-	ids := a.allowed(ctx)
-	if in.State == "" && ids == nil {
-		q.Limit = in.Limit + 1
+	mask, out := maskOf(e), DeliveriesReport{Deliveries: []WebhookDelivery{}, Next: text(page.Next.String())}
+	for _, d := range page.Deliveries {
+		out.Deliveries = append(out.Deliveries, describeDelivery(d, mask))
 	}
-	mask, out := maskOf(e), DeliveriesReport{Deliveries: []WebhookDelivery{}}
-	for looked := 0; ; {
-		page, err := a.Webhooks.Deliveries(ctx, in.ID, q)
-		if err != nil {
-			return nil, err
-		}
-		for _, d := range page {
-			if len(out.Deliveries) == in.Limit || looked == deliveryLook {
-				out.Next = cursor(q)
-				return &deliveriesAnswer{Body: out}, nil
-			}
-			q.Before, q.Part = d.Seq, d.Part
-			looked++
-			if (in.State == "" || string(d.State) == in.State) && within(ids, d) {
-				out.Deliveries = append(out.Deliveries, describeDelivery(d, mask))
-			}
-		}
-		if len(page) < q.Limit {
-			return &deliveriesAnswer{Body: out}, nil
-		}
-	}
-}
-
-// within tells whether a delivery tells of nothing but some printers; nil is all.
-func within(ids []int, d webhook.Delivery) bool {
-	known := func(id int, name string) bool {
-		return ids == nil || name == "test" || id != 0 && slices.Contains(ids, id)
-	}
-	for _, item := range d.Items {
-		if !known(item.Entry.PrinterID, item.Entry.Name) {
-			return false
-		}
-	}
-	return known(d.Entry.PrinterID, d.Entry.Name)
+	return &deliveriesAnswer{Body: out}, nil
 }
 
 // DeliveryPath names a delivery of an endpoint.
@@ -157,7 +110,7 @@ func (a *api) delivery(ctx context.Context, in DeliveryPath) (webhook.Endpoint, 
 	switch {
 	case err != nil && !fault.Is(err, fault.NotFound):
 		return e, d, err
-	case err != nil || d.Endpoint != in.ID || !within(a.allowed(ctx), d):
+	case err != nil || d.Endpoint != in.ID || !(webhook.Query{Printers: a.allowed(ctx)}).Wants(d):
 		return e, webhook.Delivery{}, fault.New(fault.NotFound, "Delivery not found")
 	}
 	return e, d, nil
@@ -232,8 +185,9 @@ func (a *api) recoverWebhook(ctx context.Context, in *recoverCall) (*recoverAnsw
 	if caller(ctx).Test {
 		return &recoverAnswer{}, nil
 	}
+	printers := a.allowed(ctx)
 	out, again, err := repeatable(ctx, a, in.OnceCall, "webhooks.recover "+in.ID+" "+in.Body.Since.UTC().Format(time.RFC3339Nano), func() (Recovery, error) {
-		n, err := a.Webhooks.Recover(context.WithoutCancel(ctx), in.ID, in.Body.Since)
+		n, err := a.Webhooks.Recover(context.WithoutCancel(ctx), in.ID, in.Body.Since, printers)
 		return Recovery{Recovered: n}, err
 	})
 	if err != nil {

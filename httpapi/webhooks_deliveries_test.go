@@ -35,7 +35,7 @@ func TestWebhooks_DeliveriesInPages(t *testing.T) {
 	h, e := newHooks(t), newEcho(t)
 	id, all := h.ended(t, e, 7)
 	for _, size := range []int{1, 2, 3, 7, 100} {
-		for _, filter := range []string{"", "&status=delivered"} {
+		for _, filter := range []string{"", "&state=delivered"} {
 			var found []string
 			before, pages := "", 0
 			for {

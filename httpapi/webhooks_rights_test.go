@@ -5,9 +5,11 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/printwire/printwire/auth"
 	"github.com/printwire/printwire/httpapi"
+	"github.com/printwire/printwire/webhook"
 )
 
 func TestWebhooks_AKeyForSomePrinters(t *testing.T) {
@@ -91,6 +93,40 @@ func TestWebhooks_DeliveriesOfOtherPrintersAreNotShown(t *testing.T) {
 		if got := h.send(http.MethodPost, path+"/redeliver", "", bound); got.code != code {
 			t.Errorf("redelivering of printer %v: %d %s", d["printer_id"], got.code, got.body)
 		}
+	}
+}
+
+// TestWebhooks_RecoveryOfOtherPrintersNeedsAKeyForThem: what failed of all
+// printers before the endpoint was held to one.
+func TestWebhooks_RecoveryOfOtherPrintersNeedsAKeyForThem(t *testing.T) {
+	h, e := newHooks(t, func(o *webhook.Options) { o.Schedule = []time.Duration{0} }), newEcho(t)
+	id := fmt.Sprint(h.made(t, h.writer, `{"name":"A","url":"`+e.URL+`","events":["print_started"]}`)["id"])
+	e.answers(http.StatusBadRequest)
+	for _, printer := range []int{1, 2, 1} {
+		h.happen(t, printer, "print_started")
+	}
+	until(t, "all have failed", func() bool {
+		list, _ := h.deliveries(t, id, "?state=failed")
+		return len(list) == 3
+	})
+	e.answers(http.StatusOK)
+	if got := h.send(http.MethodPatch, "/"+id, `{"printers":[1]}`, h.writer); got.code != http.StatusOK {
+		t.Fatal(got.body)
+	}
+	since := `{"since":"2000-01-01T00:00:00Z"}`
+	bound := h.key([]string{"webhooks:read", "webhooks:write"}, 1)
+	if got := h.send(http.MethodPost, "/"+id+"/recover", since, bound).object(t); got["recovered"] != 2.0 {
+		t.Errorf("the key of one printer recovers %v", got)
+	}
+	until(t, "its own came", func() bool {
+		list, _ := h.deliveries(t, id, "?state=delivered")
+		return len(list) == 2
+	})
+	if list, _ := h.deliveries(t, id, "?state=failed"); len(list) != 1 || list[0]["printer_id"] != 2.0 {
+		t.Errorf("still failed: %v", list)
+	}
+	if got := h.send(http.MethodPost, "/"+id+"/recover", since, h.writer).object(t); got["recovered"] != 1.0 {
+		t.Errorf("the key of all printers recovers %v", got)
 	}
 }
 

@@ -104,7 +104,7 @@ func TestOutbox_DeletesALongQueue(t *testing.T) {
 		if err := r.Delete(t.Context(), e.ID); err != nil {
 			t.Fatal(err)
 		}
-		if list, err := r.store.Webhooks().Deliveries(t.Context(), e.ID, webhook.Query{}); err != nil || len(list) != 0 {
+		if list, err := listed(r.store.Webhooks().Deliveries(t.Context(), e.ID, webhook.Query{})); err != nil || len(list) != 0 {
 			t.Errorf("a deleted endpoint has %d deliveries (%v)", len(list), err)
 		}
 		if n, err := r.store.Webhooks().Next(t.Context(), e.ID); err != nil || n.HasApart || n.HasQueued {
@@ -119,7 +119,7 @@ func TestOutbox_IdsNameOneDelivery(t *testing.T) {
 		e := r.add("a.example", func(e *webhook.Endpoint) { e.Digest = webhook.Digest{Mode: "both", At: "08:00"} })
 		r.happen("print_complete")
 		r.pass(time.Minute)
-		list, err := r.Deliveries(t.Context(), e.ID, webhook.Query{})
+		list, err := listed(r.Deliveries(t.Context(), e.ID, webhook.Query{}))
 		if err != nil || len(list) != 2 {
 			t.Fatalf("there are %+v (%v)", list, err)
 		}

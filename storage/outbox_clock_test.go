@@ -103,7 +103,7 @@ func TestOutbox_ClockIsSetBackByHours(t *testing.T) {
 				t.Errorf("ten minutes after the clock was set back %s had got %s", host, got)
 			}
 		}
-		if list, err := f.Deliveries(t.Context(), hold.ID, webhook.Query{}); err != nil || len(list) != 9 || list[8].State != webhook.Delivered {
+		if list, err := listed(f.Deliveries(t.Context(), hold.ID, webhook.Query{})); err != nil || len(list) != 9 || list[8].State != webhook.Delivered {
 			t.Errorf("what was held by the wrong clock is %+v (%v)", list[len(list)-1], err)
 		}
 	})
@@ -127,7 +127,7 @@ func TestOutbox_EnabledWhileTheClockIsWrong(t *testing.T) {
 		f.happen(t, "print_complete")
 		wait(time.Minute)
 		if got := names(f.net.seen("a.example")); got != "print_complete" {
-			list, _ := f.Deliveries(t.Context(), e.ID, webhook.Query{})
+			list, _ := listed(f.Deliveries(t.Context(), e.ID, webhook.Query{}))
 			t.Errorf("after the clock was set right it got %q: %+v", got, list)
 		}
 	})
@@ -218,7 +218,7 @@ func TestOutbox_AnEndpointThatIsOffForEverKeepsAWeek(t *testing.T) {
 			r.happen("print_complete")
 			r.pass(24 * time.Hour)
 		}
-		list, err := r.Deliveries(t.Context(), e.ID, webhook.Query{})
+		list, err := listed(r.Deliveries(t.Context(), e.ID, webhook.Query{}))
 		under := 0
 		for _, d := range list {
 			if !d.State.Over() {

@@ -95,7 +95,7 @@ func TestOutbox_AFullDiskIsNoReasonToSendAgain(t *testing.T) {
 		}
 		f.full.Store(false)
 		wait(time.Minute)
-		list, err := f.Deliveries(t.Context(), e.ID, webhook.Query{})
+		list, err := listed(f.Deliveries(t.Context(), e.ID, webhook.Query{}))
 		if err != nil || len(list) != 1 || list[0].State != webhook.Delivered || len(f.net.seen("a.example")) != 1 {
 			t.Errorf("afterwards there are %+v (%v)", list, err)
 		}

@@ -286,7 +286,7 @@ func TestOutbox_DeletesWhileAReceiverHangs(t *testing.T) {
 		}
 		r.happen("print_failed")
 		r.pass(time.Hour)
-		if _, err := r.Deliveries(t.Context(), e.ID, webhook.Query{}); !fault.Is(err, fault.NotFound) {
+		if _, err := listed(r.Deliveries(t.Context(), e.ID, webhook.Query{})); !fault.Is(err, fault.NotFound) {
 			t.Errorf("a deleted endpoint's deliveries gave %v", err)
 		}
 		if got := len(r.net.seen("a.example")); got != 1 {

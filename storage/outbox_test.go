@@ -180,7 +180,7 @@ func (r *rig) pass(d time.Duration) {
 
 func (r *rig) states(id string) string {
 	r.t.Helper()
-	list, err := r.Deliveries(r.t.Context(), id, webhook.Query{})
+	list, err := listed(r.Deliveries(r.t.Context(), id, webhook.Query{}))
 	if err != nil {
 		r.t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func TestOutbox_FailsInTheEndAndIsRecovered(t *testing.T) {
 		r.net.mu.Lock()
 		down = false
 		r.net.mu.Unlock()
-		count, err := r.Recover(t.Context(), e.ID, time.Now().Add(-72*time.Hour))
+		count, err := r.Recover(t.Context(), e.ID, time.Now().Add(-72*time.Hour), nil)
 		r.pass(10 * time.Minute)
 		if err != nil || count != 2 || r.states(e.ID) != "print_complete delivered, print_failed delivered" {
 			t.Errorf("%d were queued again (%v): %s", count, err, r.states(e.ID))

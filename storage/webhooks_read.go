@@ -129,42 +129,53 @@ func (w *Webhooks) Waiting(_ context.Context, endpoint string) (int, error) {
 	return count, nil
 }
 
-// Deliveries are the newest of an endpoint, newest first.
-func (w *Webhooks) Deliveries(_ context.Context, endpoint string, q webhook.Query) ([]webhook.Delivery, error) {
-	if q.Limit <= 0 || q.Limit > 500 {
-		q.Limit = 500
+// What one look at the deliveries takes at most, and how many it looks at: a
+// state that is rare among many has several pages.
+const (
+	deliveriesAtOnce = 500
+	deliveriesLooked = 2000
+)
+
+// Deliveries are a page of an endpoint's, newest first.
+func (w *Webhooks) Deliveries(_ context.Context, endpoint string, q webhook.Query) (webhook.Page, error) {
+	if q.Limit <= 0 || q.Limit > deliveriesAtOnce {
+		q.Limit = deliveriesAtOnce
 	}
-	last := deliveryKey(webhook.Key{Endpoint: endpoint, Seq: ^uint64(0), Part: 255})
-	if q.Before > 0 {
-		last = deliveryKey(webhook.Key{Endpoint: endpoint, Seq: q.Before, Part: q.Part})
+	from := webhook.Key{Endpoint: endpoint, Seq: ^uint64(0), Part: 255}
+	if q.Before.Seq > 0 {
+		from.Seq, from.Part = q.Before.Seq, q.Before.Part
 	}
-	var list []webhook.Delivery
+	var page webhook.Page
 	err := w.s.db.View(func(tx *bbolt.Tx) error {
 		prefix := deliveriesOf(endpoint)
 		c := bucketDeliveries.in(tx).Cursor()
-		k, v := c.Seek(last)
+		k, _ := c.Seek(deliveryKey(from))
+		step := c.Prev
 		if k == nil {
-			k, v = c.Last()
+			step = c.Last
 		}
-		for ; k != nil && bytes.Compare(k, prefix) >= 0 && len(list) < q.Limit; k, v = c.Prev() {
-			if bytes.Compare(k, last) >= 0 {
-				continue
+		var d webhook.Delivery
+		looked := 0
+		for k, v := step(); bytes.HasPrefix(k, prefix); k, v = c.Prev() {
+			if len(page.Deliveries) == q.Limit || looked == deliveriesLooked {
+				page.Next = webhook.Cursor{Seq: d.Seq, Part: d.Part}
+				return nil
 			}
-			var d webhook.Delivery
+			looked++
+			d = webhook.Delivery{}
 			if err := bucketDeliveries.decode(v, &d); err != nil {
 				return err
 			}
-			if q.Ended && !d.State.Over() || d.Created.Before(q.Since) {
-				continue
+			if q.Wants(d) {
+				page.Deliveries = append(page.Deliveries, d)
 			}
-			list = append(list, d)
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading the deliveries of %s: %w", endpoint, err)
+		return webhook.Page{}, fmt.Errorf("reading the deliveries of %s: %w", endpoint, err)
 	}
-	return list, nil
+	return page, nil
 }
 
 // Delivery is one. fault.NotFound: there is none, or no more.

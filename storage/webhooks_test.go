@@ -24,6 +24,9 @@ func delivery(endpoint string, seq uint64) webhook.Delivery {
 	}
 }
 
+// listed is a page's deliveries.
+func listed(p webhook.Page, err error) ([]webhook.Delivery, error) { return p.Deliveries, err }
+
 func TestWebhooks_EndpointsKeepTheirSecrets(t *testing.T) {
 	ctx := t.Context()
 	path := filepath.Join(t.TempDir(), "printwire.db")
@@ -83,14 +86,14 @@ func TestWebhooks_EnqueueIsOnce(t *testing.T) {
 	if err := w.Enqueue(ctx, 2, []webhook.Delivery{delivery("a", 1)}); err != nil {
 		t.Fatal(err)
 	}
-	list, err := w.Deliveries(ctx, "a", webhook.Query{})
+	list, err := listed(w.Deliveries(ctx, "a", webhook.Query{}))
 	if err != nil || len(list) != 2 || list[0].Seq != 3 || list[1].Seq != 2 {
 		t.Errorf("the deliveries are %+v (%v)", list, err)
 	}
 	if seq, _ := w.Cursor(ctx); seq != 3 {
 		t.Errorf("the cursor is %d", seq)
 	}
-	if list, _ := w.Deliveries(ctx, "gone", webhook.Query{}); len(list) != 0 {
+	if list, _ := listed(w.Deliveries(ctx, "gone", webhook.Query{})); len(list) != 0 {
 		t.Errorf("an endpoint that is no more has %d deliveries", len(list))
 	}
 }
@@ -140,14 +143,14 @@ func TestWebhooks_EachStateHasItsPlace(t *testing.T) {
 	if h, _ := w.Healths(ctx); h["a"] != health {
 		t.Errorf("the healths are %+v", h)
 	}
-	if list, _ := w.Deliveries(ctx, "a", webhook.Query{Ended: true}); len(list) != 1 || list[0].Seq != 2 {
+	if list, _ := listed(w.Deliveries(ctx, "a", webhook.Query{Ended: true})); len(list) != 1 || list[0].Seq != 2 {
 		t.Errorf("ended are %+v", list)
 	}
 	if err := w.DeleteEndpoint(ctx, "a"); err != nil {
 		t.Fatal(err)
 	}
 	record(webhook.Step{Endpoint: "a", Deliveries: []webhook.Delivery{one}})
-	if list, _ := w.Deliveries(ctx, "a", webhook.Query{}); len(list) != 0 {
+	if list, _ := listed(w.Deliveries(ctx, "a", webhook.Query{})); len(list) != 0 {
 		t.Errorf("a deleted endpoint has %d deliveries", len(list))
 	}
 	if next, _ := w.Next(ctx, "ab"); next.Queued.Endpoint != "ab" {
@@ -176,18 +179,15 @@ func TestWebhooks_DeliveriesAndTrim(t *testing.T) {
 	}
 	var seen []uint64
 	q := webhook.Query{Limit: 7}
-	for {
+	for more := true; more; more = q.Before.Seq > 0 {
 		page, err := w.Deliveries(ctx, "a", q)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(page) == 0 {
-			break
-		}
-		for _, d := range page {
+		for _, d := range page.Deliveries {
 			seen = append(seen, d.Seq)
 		}
-		q.Before, q.Part = page[len(page)-1].Seq, page[len(page)-1].Part
+		q.Before = page.Next
 	}
 	if len(seen) != 40 || seen[0] != 40 || seen[39] != 1 {
 		t.Errorf("the pages have %v", seen)
@@ -198,7 +198,7 @@ func TestWebhooks_DeliveriesAndTrim(t *testing.T) {
 	if n, err := w.Trim(ctx, "a", 20, hookTime().Add(15*time.Minute)); err != nil || n != 5 {
 		t.Errorf("%d were dropped (%v), want 5 of old age", n, err)
 	}
-	if left, _ := w.Deliveries(ctx, "a", webhook.Query{}); len(left) != 25 {
+	if left, _ := listed(w.Deliveries(ctx, "a", webhook.Query{})); len(left) != 25 {
 		t.Errorf("%d are left, want 15 ended and 10 that wait", len(left))
 	}
 	if _, err := w.Delivery(ctx, webhook.Key{Endpoint: "a", Seq: 1}); !fault.Is(err, fault.NotFound) {
@@ -231,5 +231,63 @@ func TestWebhooks_Later(t *testing.T) {
 	}
 	if got != "true false false " {
 		t.Errorf("later are %s", got)
+	}
+}
+
+// TestWebhooks_ARareStateAmongMany: one look at the deliveries has an end,
+// however few of them are wanted, and the next goes on from there.
+func TestWebhooks_ARareStateAmongMany(t *testing.T) {
+	ctx := t.Context()
+	w := mustOpen(t, storage.Options{}).Webhooks()
+	for _, id := range []string{"a", "b", "c"} {
+		if err := w.PutEndpoint(ctx, webhook.Endpoint{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const count = 4500
+	list := make([]webhook.Delivery, count)
+	for i := range list {
+		list[i] = delivery("b", uint64(i+1))
+		list[i].Entry.PrinterID = 1
+	}
+	list[9].State, list[9].Ended = webhook.Failed, hookTime()
+	list[10].State, list[10].Ended, list[10].Entry.PrinterID = webhook.Failed, hookTime(), 2
+	for _, s := range []webhook.Step{{Endpoint: "a", Deliveries: []webhook.Delivery{delivery("a", 1)}}, {Endpoint: "b", Deliveries: list}, {Endpoint: "c", Deliveries: []webhook.Delivery{delivery("c", 1)}}} {
+		if err := w.Record(ctx, s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, c := range map[string]struct {
+		q    webhook.Query
+		want string
+	}{
+		"a state":               {webhook.Query{State: webhook.Failed}, "[11 10]"},
+		"of one printer":        {webhook.Query{State: webhook.Failed, Printers: []int{1}}, "[10]"},
+		"one by one":            {webhook.Query{State: webhook.Failed, Limit: 1}, "[11 10]"},
+		"all of one printer":    {webhook.Query{Printers: []int{2}}, "[11]"},
+		"ended, of no printer":  {webhook.Query{Ended: true, Printers: []int{}}, "[]"},
+		"a state that is not":   {webhook.Query{State: webhook.Blocked}, "[]"},
+		"since a later moment":  {webhook.Query{Since: hookTime().Add(time.Second)}, "[]"},
+		"a state, and not over": {webhook.Query{State: webhook.Waiting, Ended: true}, "[]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			found, pages := []uint64{}, 0
+			for more := true; more; more = c.q.Before.Seq > 0 {
+				page, err := w.Deliveries(ctx, "b", c.q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, d := range page.Deliveries {
+					found = append(found, d.Seq)
+				}
+				if c.q.Before = page.Next; pages > 0 && page.Next.Seq > count-2000 {
+					t.Errorf("page %d ends at %v", pages, page.Next)
+				}
+				pages++
+			}
+			if fmt.Sprint(found) != c.want || pages < 3 || pages > 5 {
+				t.Errorf("found %v in %d pages, want %s", found, pages, c.want)
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/printwire/printwire/journal"
@@ -21,6 +22,11 @@ const (
 	Superseded State = "superseded"
 	Blocked    State = "blocked"
 )
+
+// States are all of them, in the order in which people read them.
+func States() []State {
+	return []State{Waiting, Retrying, Delivered, Failed, Expired, Superseded, Blocked}
+}
 
 // Over tells whether a delivery is not tried any more.
 func (s State) Over() bool { return s != Waiting && s != Retrying }
@@ -82,6 +88,18 @@ type Delivery struct {
 	Ended   time.Time `json:"ended_at,omitzero"`
 	// Reason says why it ended without success.
 	Reason string `json:"reason,omitempty"`
+}
+
+// Within tells whether a delivery tells of nothing but some printers; a test
+// tells of none.
+func (d Delivery) Within(printers []int) bool {
+	known := func(e journal.Entry) bool {
+		return e.Name == "test" || e.PrinterID != 0 && slices.Contains(printers, e.PrinterID)
+	}
+	if len(d.Items) > 0 {
+		return !slices.ContainsFunc(d.Items, func(item Event) bool { return !known(item.Entry) })
+	}
+	return known(d.Entry)
 }
 
 // Attempt is one try.

@@ -83,11 +83,11 @@ func ParseID(id string) (Key, error) {
 	return Key{}, fault.New(fault.NotFound, "there is no delivery %.64q", id)
 }
 
-// Deliveries are the newest of an endpoint, queued and logged. fault.NotFound:
-// there is no such endpoint.
-func (o *Outbox) Deliveries(ctx context.Context, id string, q Query) ([]Delivery, error) {
+// Deliveries are a page of an endpoint's, queued and logged, the newest first.
+// A page may be short and have a next one. fault.NotFound: there is no such endpoint.
+func (o *Outbox) Deliveries(ctx context.Context, id string, q Query) (Page, error) {
 	if _, err := o.Endpoint(id); err != nil {
-		return nil, err
+		return Page{}, err
 	}
 	return o.store.Deliveries(ctx, id, q)
 }
@@ -126,13 +126,14 @@ func (d *Delivery) anew(now time.Time) {
 }
 
 // Recover queues all that ended without success since a time again, and tells
-// how many; not what a later milestone has replaced.
-func (o *Outbox) Recover(ctx context.Context, id string, since time.Time) (int, error) {
+// how many; not what a later milestone has replaced. Where printers are named,
+// what tells of any other is left alone.
+func (o *Outbox) Recover(ctx context.Context, id string, since time.Time, printers []int) (int, error) {
 	if _, err := o.Endpoint(id); err != nil {
 		return 0, err
 	}
 	now := o.now().UTC()
-	return o.requeue(ctx, id, Query{Since: since, Ended: true}, func(d *Delivery) bool {
+	return o.requeue(ctx, id, Query{Since: since, Ended: true, Printers: printers}, func(d *Delivery) bool {
 		if d.State == Delivered || d.State == Superseded {
 			return false
 		}
@@ -148,11 +149,11 @@ func (o *Outbox) requeue(ctx context.Context, id string, q Query, change func(*D
 	defer o.wake(id)
 	for {
 		page, err := o.store.Deliveries(ctx, id, q)
-		if err != nil || len(page) == 0 {
+		if err != nil {
 			return count, err
 		}
 		s := Step{Endpoint: id}
-		for _, d := range page {
+		for _, d := range page.Deliveries {
 			if change(&d) {
 				s.Deliveries = append(s.Deliveries, d)
 			}
@@ -163,6 +164,8 @@ func (o *Outbox) requeue(ctx context.Context, id string, q Query, change func(*D
 			}
 			count += len(s.Deliveries)
 		}
-		q.Before, q.Part = page[len(page)-1].Seq, page[len(page)-1].Part
+		if q.Before = page.Next; q.Before == (Cursor{}) {
+			return count, nil
+		}
 	}
 }

@@ -150,10 +150,8 @@ func (o *Outbox) replace(ctx context.Context, e, old Endpoint) error {
 // held, and nothing is sent meanwhile.
 func (o *Outbox) restart(ctx context.Context, e Endpoint, q Query) error {
 	now := o.now().UTC()
+	q.State = Retrying
 	_, err := o.requeue(ctx, e.ID, q, func(d *Delivery) bool {
-		if d.State != Retrying {
-			return false
-		}
 		d.Due, d.Tries = now, 0
 		return true
 	})

@@ -63,8 +63,8 @@ func (m *memory) Record(_ context.Context, s webhook.Step) error {
 
 func (m *memory) Waiting(context.Context, string) (int, error) { return 0, nil }
 
-func (m *memory) Deliveries(context.Context, string, webhook.Query) ([]webhook.Delivery, error) {
-	return nil, nil
+func (m *memory) Deliveries(context.Context, string, webhook.Query) (webhook.Page, error) {
+	return webhook.Page{}, nil
 }
 
 func (m *memory) Delivery(context.Context, webhook.Key) (webhook.Delivery, error) {

@@ -2,8 +2,12 @@ package webhook
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 
+	"github.com/printwire/printwire/fault"
 	"github.com/printwire/printwire/journal"
 )
 
@@ -38,8 +42,10 @@ type Store interface {
 
 	// Waiting counts what is under way to an endpoint, a digest's items too.
 	Waiting(ctx context.Context, endpoint string) (int, error)
-	// Deliveries are the newest of an endpoint, queued and logged, newest first.
-	Deliveries(ctx context.Context, endpoint string, q Query) ([]Delivery, error)
+	// Deliveries are a page of an endpoint's, queued and logged, newest first. It
+	// looks at a bounded number of them, however few are wanted: a page may be
+	// short, or empty, and still have a next one.
+	Deliveries(ctx context.Context, endpoint string, q Query) (Page, error)
 	// Delivery is one. fault.NotFound: there is none, or no more.
 	Delivery(ctx context.Context, k Key) (Delivery, error)
 	// Trim drops the log beyond keep entries or before a time, and tells how many.
@@ -71,10 +77,55 @@ type Step struct {
 // Query says which deliveries are wanted.
 type Query struct {
 	Limit int
-	// Before, if not 0, and Part are of the delivery that the list goes on after.
-	Before uint64
-	Part   Part
-	// Ended leaves out what is under way; Since what was created earlier.
+	// Before is where the page begins: the Next of the one before.
+	Before Cursor
+	// State, if set, is the only state that is wanted. Ended leaves out what is
+	// under way; Since what was created earlier.
+	State State
 	Ended bool
 	Since time.Time
+	// Printers, if not nil, leaves out what tells of any other.
+	Printers []int
+}
+
+// Wants tells whether a delivery is one that the query asks for.
+func (q Query) Wants(d Delivery) bool {
+	return (q.State == "" || q.State == d.State) && (!q.Ended || d.State.Over()) && !d.Created.Before(q.Since) &&
+		(q.Printers == nil || d.Within(q.Printers))
+}
+
+// Page is a part of a list of deliveries. Next is the zero Cursor at the end.
+type Page struct {
+	Deliveries []Delivery
+	Next       Cursor
+}
+
+// Cursor is a place in a list of deliveries: behind one of them, or, where it
+// is zero, before the first.
+type Cursor struct {
+	Seq  uint64
+	Part Part
+}
+
+// String is the cursor as one word, "" for the zero one.
+func (c Cursor) String() string {
+	if c.Seq == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d.%d", c.Seq, c.Part)
+}
+
+// ParseCursor reads what String wrote. fault.Invalid: it is none.
+func ParseCursor(text string) (Cursor, error) {
+	if text == "" {
+		return Cursor{}, nil
+	}
+	number, part, _ := strings.Cut(text, ".")
+	seq, err := strconv.ParseUint(number, 10, 64)
+	n, partErr := strconv.ParseUint(part, 10, 8)
+	c := Cursor{seq, Part(n)}
+	if err != nil || partErr != nil || c.Part > Together || c.String() != text {
+		return Cursor{}, fault.New(fault.Invalid, "must be where a page of deliveries ended")
+	}
+	return c, nil
 }
