@@ -54,7 +54,7 @@ func FuzzPackets(f *testing.F) {
 		}()
 		select {
 		case <-done:
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatal("the connection does not end")
 		}
 		if c := r.sessionConn("fuzz"); c != nil {

@@ -25,7 +25,7 @@ func TestInterop_mosquitto(t *testing.T) {
 	}
 	r := start(t, nil)
 	_, port, _ := net.SplitHostPort(r.Addr(0).String())
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, version := range []string{"mqttv31", "mqttv311", "mqttv5"} {
 		t.Run(version, func(t *testing.T) {
@@ -78,7 +78,7 @@ func pahoClient(t *testing.T, r *rig, id string, got chan<- *paho.Publish) *paho
 	}
 	var leaving atomic.Bool
 	client := paho.NewClient(paho.ClientConfig{
-		ClientID: id, Conn: c, PacketTimeout: 5 * time.Second,
+		ClientID: id, Conn: c, PacketTimeout: 30 * time.Second,
 		OnPublishReceived: []func(paho.PublishReceived) (bool, error){func(p paho.PublishReceived) (bool, error) {
 			got <- p.Packet
 			return true, nil
@@ -119,7 +119,7 @@ func TestInterop_paho_MQTT_5(t *testing.T) {
 				t.Fatalf("got %q = %q, want %q = %q", p.Topic, p.Payload, topic, payload)
 			}
 			return p
-		case <-time.After(5 * time.Second):
+		case <-time.After(30 * time.Second):
 			t.Fatalf("nothing came, want %q", topic)
 		}
 		return nil

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	m "github.com/printwire/printwire/mqtt/mqtttest"
 )
@@ -30,7 +29,7 @@ func TestBroker_a_DISCONNECT_does_not_keep_a_session_for_longer(t *testing.T) {
 	l.Properties = []byte{0x11, 0, 0, 0, 60}
 	p := r.join(l)
 	p.Send(m.Packet{Head: m.DISCONNECT << 4, Body: []byte{0, 5, 0x11, 0xff, 0xff, 0xff, 0xfe}})
-	p.ExpectClosed(2 * time.Second)
+	p.ExpectClosed()
 	eventually(t, "the session ended", func() bool { return len(r.Sessions()) == 0 })
 	cl, ok := r.server.Clients.Get("s")
 	if !ok || cl.Properties.Props.SessionExpiryInterval != sessionExpiry {
@@ -47,7 +46,7 @@ func TestBroker_kept_sessions_are_limited(t *testing.T) {
 		p := r.join(l)
 		p.Subscribe("kept/#")
 		p.Send(m.Packet{Head: m.DISCONNECT << 4})
-		p.ExpectClosed(2 * time.Second)
+		p.ExpectClosed()
 	}
 	eventually(t, "the oldest sessions were forgotten", func() bool { return r.server.Clients.Len() == 6 })
 	if !r.dial().Login(l) {
@@ -155,7 +154,7 @@ func TestBroker_the_will_of_a_client_that_crashed_is_still_its_own(t *testing.T)
 		l.Will = &m.Will{Topic: topic, Payload: "gone", Retain: true}
 		p := r.join(l)
 		p.SendBytes(crash)
-		p.ExpectClosed(5 * time.Second)
+		p.ExpectClosed()
 		watch.ExpectMessage(topic, "gone")
 	}
 	if n := r.Stats().Retained; n != 1 || r.retained.users["anna"].topics != 1 {

@@ -94,6 +94,9 @@ type Options struct {
 	RefuseDelay time.Duration
 	// StopTimeout bounds the end of Run (3 s).
 	StopTimeout time.Duration
+	// parting bounds the farewell to a client that we end (100 ms), grace when a
+	// new connection waits for that (20 ms). Tests that want to see it are patient.
+	parting, grace time.Duration
 
 	// NoRetain tells topics where a retained publish is acknowledged and
 	// dropped, such as commands. Nil: none.
@@ -136,6 +139,7 @@ func (o Options) withDefaults() Options {
 	}{
 		{&o.ConnectTimeout, 8 * time.Second}, {&o.WriteTimeout, 5 * time.Second},
 		{&o.RefuseDelay, 500 * time.Millisecond}, {&o.StopTimeout, 3 * time.Second},
+		{&o.parting, 100 * time.Millisecond}, {&o.grace, 20 * time.Millisecond},
 	} {
 		if *d.field == 0 {
 			*d.field = d.value

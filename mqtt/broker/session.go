@@ -18,10 +18,6 @@ import (
 )
 
 const (
-	// partingTime bounds the farewell to a client that we end.
-	partingTime = 100 * time.Millisecond
-	// takeOverGrace bounds it when a new connection waits.
-	takeOverGrace = 20 * time.Millisecond
 	// takeOverTime bounds the wait for an old client's goroutine.
 	takeOverTime = 2 * time.Second
 	// maxClientID is the longest client id we accept, in bytes.
@@ -136,9 +132,9 @@ func (b *Broker) takeOver(c *conn) {
 // within a blink, also if somebody is stuck in a write to it.
 func (b *Broker) end(c *conn, code packets.Code, peace bool) {
 	cl := c.client
-	most := takeOverGrace
+	most := b.opt.grace
 	if peace {
-		most = partingTime
+		most = b.opt.parting
 	}
 	c.ending.Store(true)
 	timer := time.AfterFunc(most, c.abort) // owner: this call; stopped below

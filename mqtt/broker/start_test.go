@@ -62,6 +62,9 @@ func start(t testing.TB, change func(*Options), off ...func(*guards)) *rig {
 		Gate:        gate{},
 		RefuseDelay: -1,
 		PerAddress:  1000,
+		// A machine that does much else is not to be told from a client that is slow.
+		ConnectTimeout: time.Minute,
+		WriteTimeout:   time.Minute,
 	}
 	if change != nil {
 		change(&o)
@@ -91,7 +94,7 @@ func start(t testing.TB, change func(*Options), off ...func(*guards)) *rig {
 		select {
 		case err := <-ended:
 			return err
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Run did not return")
 			return nil
 		}
@@ -112,6 +115,20 @@ func certificate(t testing.TB) *tls.Config {
 		t.Fatal(err)
 	}
 	return &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}
+}
+
+// patient is for tests of what a client is told before it is ended.
+func patient(o *Options) {
+	o.parting, o.grace, o.StopTimeout = 20*time.Second, 20*time.Second, 50*time.Second
+}
+
+// within is how long a test waits for what the guards see to: for as long as a
+// busy machine may take, and with one of them off no longer than it takes to show.
+func (r *rig) within(off time.Duration) time.Duration {
+	if r.guards != allGuards() {
+		return off
+	}
+	return 30 * time.Second
 }
 
 // dial opens a connection over TCP.
@@ -136,7 +153,7 @@ func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(5 * time.Second); !ok(); <-tick.C {
+	for deadline := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("never came true: %s", what)
 		}

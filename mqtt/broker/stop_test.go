@@ -13,7 +13,7 @@ import (
 )
 
 func TestBroker_stop_sends_what_is_queued_and_says_why(t *testing.T) {
-	r := start(t, nil)
+	r := start(t, patient)
 	five, four := r.join(login5("five")), r.join(login("four"))
 	five.Subscribe("#")
 	four.Subscribe("#")
@@ -33,7 +33,7 @@ func TestBroker_stop_sends_what_is_queued_and_says_why(t *testing.T) {
 	if k := five.Next(); k.Type() != m.DISCONNECT || k.Body[0] != 0x8b {
 		t.Errorf("got %v, want server shutting down", k)
 	}
-	five.ExpectClosed(2 * time.Second)
+	five.ExpectClosed()
 	four.Discard()
 	if err := <-ended; err != nil {
 		t.Error(err)
@@ -47,7 +47,7 @@ func TestBroker_stop_is_bounded_with_stalled_clients(t *testing.T) {
 	}
 	begun := time.Now()
 	_ = r.stop()
-	if d := time.Since(begun); d > 5*time.Second { // room for a busy machine; without a limit it is a minute
+	if d := time.Since(begun); d > 30*time.Second { // room for a busy machine; without a limit it is a minute
 		t.Errorf("stopping took %v", d)
 	}
 }
@@ -81,7 +81,7 @@ func TestBroker_starts_and_stops_under_load_and_leaves_nothing(t *testing.T) {
 		}
 		begun := time.Now()
 		_ = r.stop()
-		if d := time.Since(begun); d > 5*time.Second {
+		if d := time.Since(begun); d > 30*time.Second {
 			t.Errorf("stopping took %v", d)
 		}
 		close(quit)

@@ -3,11 +3,13 @@ package broker
 import (
 	"bytes"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,7 +41,7 @@ func arrives(p *mqtttest.Peer, within time.Duration) bool {
 
 // answers tells whether a connection is alive.
 func answers(p *mqtttest.Peer) bool {
-	_ = p.SetDeadline(time.Now().Add(3 * time.Second))
+	_ = p.SetDeadline(time.Now().Add(20 * time.Second))
 	if _, err := p.Write([]byte{0xc0, 0}); err != nil {
 		return false
 	}
@@ -54,26 +56,42 @@ func answers(p *mqtttest.Peer) bool {
 	}
 }
 
-// stall makes a client that never reads and fills it until the broker is stuck in a write.
+// stall makes a client that never reads and fills it until the broker is stuck in
+// a write; its own buffer is small, however much room this machine gives.
 func stall(t *testing.T, r *rig, l mqtttest.Login, qos byte) (p *mqtttest.Peer, done chan struct{}) {
 	t.Helper()
 	p = r.dial()
+	narrow(p, 4<<10)
 	p.Login(l)
 	p.Send(mqtttest.Subscribe(l.Version, 1, nil, mqtttest.Filter{Topic: "flood", Options: qos}))
 	_ = p.Next()
 	done = make(chan struct{})
-	go func() { // owner: the test; ends when the broker stops at the latest
+	var sent atomic.Int64
+	go func() { // owner: the test; ends when the broker stops at the latest, and is waited for
 		defer close(done)
 		big := bytes.Repeat([]byte("x"), 8<<10)
 		for range 3000 {
 			_ = r.Publish("flood", big, false)
+			sent.Add(1)
 		}
 	}()
-	select {
-	case <-done:
-	case <-time.After(500 * time.Millisecond):
+	t.Cleanup(func() { _ = r.stop(); <-done })
+	for before := int64(-1); before != sent.Load() || before == 0; { // until it is stuck
+		before = sent.Load()
+		select {
+		case <-done:
+			return p, done
+		case <-time.After(500 * time.Millisecond):
+		}
 	}
 	return p, done
+}
+
+// narrow bounds a client's own buffer.
+func narrow(p *mqtttest.Peer, size int) {
+	if c, ok := p.Conn.(*net.TCPConn); ok {
+		_ = c.SetReadBuffer(size)
+	}
 }
 
 // crash is a v5 SUBSCRIBE whose filter has no options.
@@ -86,7 +104,7 @@ func TestTrap_T1_a_packet_that_panics(t *testing.T) {
 		p := r.dial()
 		p.Login(login5("x"))
 		p.SendBytes(crash)
-		p.ExpectClosed(5 * time.Second)
+		p.ExpectClosed()
 		return
 	}
 	t.Run("guarded", func(t *testing.T) {
@@ -97,7 +115,7 @@ func TestTrap_T1_a_packet_that_panics(t *testing.T) {
 		l.Will = &mqtttest.Will{Topic: "wills/x", Payload: "gone"}
 		p := r.join(l)
 		p.SendBytes(crash)
-		p.ExpectClosed(5 * time.Second)
+		p.ExpectClosed()
 		other.ExpectMessage("wills/x", "gone")
 		eventually(t, "the dead client is removed", func() bool {
 			_, ok := r.server.Clients.Get("x")
@@ -139,7 +157,7 @@ func TestTrap_T2_one_stalled_subscriber_stops_all(t *testing.T) {
 		select {
 		case <-done:
 			return ""
-		case <-time.After(2 * time.Second):
+		case <-time.After(r.within(2 * time.Second)):
 			return "the publisher is stuck"
 		}
 	})
@@ -147,13 +165,13 @@ func TestTrap_T2_one_stalled_subscriber_stops_all(t *testing.T) {
 
 func TestTrap_T3_take_over_of_a_stalled_client(t *testing.T) {
 	t.Parallel()
-	slow := func(o *Options) { o.WriteTimeout = 3 * time.Second }
+	slow := func(o *Options) { o.WriteTimeout = 12 * time.Second }
 	trap(t, slow, func(g *guards) { g.stop, g.fanout = false, false }, func(t *testing.T, r *rig) string {
 		stall(t, r, login5("same"), 0)
 		p := r.dial()
 		begun := time.Now()
 		p.Login(login5("same"))
-		if d := time.Since(begun); d > 1500*time.Millisecond {
+		if d := time.Since(begun); d > 6*time.Second {
 			return fmt.Sprintf("CONNACK after %v", d)
 		}
 		return ""
@@ -174,7 +192,7 @@ func TestTrap_T4_simultaneous_logins_with_one_id(t *testing.T) {
 			var wg sync.WaitGroup
 			for _, p := range peers {
 				wg.Go(func() {
-					_ = p.SetDeadline(time.Now().Add(5 * time.Second))
+					_ = p.SetDeadline(time.Now().Add(20 * time.Second))
 					_, _ = p.Write(mqtttest.Connect(login(fmt.Sprint("id", round))).Bytes())
 					_, _ = mqtttest.ReadPacket(p)
 				})
@@ -226,7 +244,7 @@ func TestTrap_T6_keepalive_overflows(t *testing.T) {
 		l := login("k")
 		l.Keepalive = 43691
 		p.Send(mqtttest.Connect(l))
-		if !arrives(p, time.Second) || !answers(p) {
+		if !arrives(p, r.within(time.Second)) || !answers(p) {
 			return "disconnected at once"
 		}
 		return ""
@@ -239,7 +257,7 @@ func TestTrap_T7_a_denied_publish_to_a_311_client(t *testing.T) {
 		watch.Subscribe("secret/#")
 		p := r.join(mqtttest.Login{Client: "p", User: "limited", Password: "pw-limited"})
 		p.Send(mqtttest.Publish(4, 2, 5, "secret/x", "boo"))
-		if !arrives(p, time.Second) || !answers(p) {
+		if !arrives(p, r.within(time.Second)) || !answers(p) {
 			return "no PUBACK, or disconnected"
 		}
 		watch.ExpectNothing()
@@ -252,7 +270,7 @@ func TestTrap_T8_system_topics_are_not_acknowledged(t *testing.T) {
 		p := r.join(login("p"))
 		for i, topic := range []string{"$SYS/x", "$sys/broker", "$SYS"} {
 			p.Send(mqtttest.Publish(4, 2, uint16(i+1), topic, "x"))
-			if !arrives(p, 300*time.Millisecond) {
+			if !arrives(p, r.within(300*time.Millisecond)) {
 				return "no PUBACK for " + topic
 			}
 		}
@@ -268,9 +286,9 @@ func TestTrap_T9_silent_connections_stay(t *testing.T) {
 		for i := range r.opt.Listeners {
 			p := mqtttest.Dial(t, "tcp", r.Addr(i).String()) // no handshake either
 			_, _ = p.Write([]byte{0x10})
-			_ = p.SetReadDeadline(time.Now().Add(1500 * time.Millisecond))
+			_ = p.SetReadDeadline(time.Now().Add(r.within(1500 * time.Millisecond)))
 			if _, err := p.Read(make([]byte, 1)); err != nil && strings.Contains(err.Error(), "timeout") {
-				return "open after 1.5 s: " + r.opt.Listeners[i].Network
+				return "still open: " + r.opt.Listeners[i].Network
 			}
 		}
 		return ""
@@ -283,9 +301,16 @@ func TestTrap_T10_a_header_allocates_256_MB(t *testing.T) {
 		runtime.ReadMemStats(&before)
 		p := r.dial()
 		p.SendBytes([]byte{0x10, 0xff, 0xff, 0xff, 0x7f, 0, 4, 'M', 'Q', 'T', 'T', 4})
-		closed := !arrives(p, 300*time.Millisecond)
+		if r.guards.size {
+			p.ExpectClosed()
+		} else {
+			eventually(t, "the packet is read", func() bool {
+				runtime.ReadMemStats(&after)
+				return after.TotalAlloc-before.TotalAlloc > 10<<20
+			})
+		}
 		runtime.ReadMemStats(&after)
-		if got := after.TotalAlloc - before.TotalAlloc; got > 10<<20 || !closed {
+		if got := after.TotalAlloc - before.TotalAlloc; got > 10<<20 {
 			return fmt.Sprintf("%d MB were allocated", got>>20)
 		}
 		return ""
@@ -299,7 +324,7 @@ func TestTrap_T13_a_stalled_client_that_talks(t *testing.T) {
 		p, _ := stall(t, r, login("talker"), 0)
 		tick := time.NewTicker(100 * time.Millisecond)
 		defer tick.Stop()
-		for range 25 {
+		for range r.within(2500*time.Millisecond) / (100 * time.Millisecond) {
 			<-tick.C
 			if _, err := p.Write(mqtttest.Publish(4, 0, 0, "a", "b").Bytes()); err != nil {
 				return ""
@@ -308,6 +333,6 @@ func TestTrap_T13_a_stalled_client_that_talks(t *testing.T) {
 				return ""
 			}
 		}
-		return "still connected after 2.5 s"
+		return "still connected"
 	})
 }

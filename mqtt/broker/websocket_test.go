@@ -23,7 +23,7 @@ func shake(t *testing.T, r *rig, request string) (*m.Peer, *bufio.Reader, *http.
 	t.Helper()
 	p := m.Dial(t, "tcp", r.Addr(2).String())
 	p.SendBytes([]byte(request))
-	_ = p.SetReadDeadline(time.Now().Add(5 * time.Second))
+	_ = p.SetReadDeadline(time.Now().Add(30 * time.Second))
 	b := bufio.NewReader(p)
 	res, err := http.ReadResponse(b, nil)
 	if err != nil {
@@ -56,7 +56,7 @@ func TestWebsocket_handshake(t *testing.T) {
 	go func() {                               // owner: the test; ends with the connection
 		_, _ = p.Write([]byte("GET / HTTP/1.1\r\nX: " + strings.Repeat("x", 64<<10)))
 	}()
-	p.ExpectClosed(5 * time.Second)
+	p.ExpectClosed()
 }
 
 func TestWebsocket_frames(t *testing.T) {

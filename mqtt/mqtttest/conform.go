@@ -13,8 +13,8 @@ import (
 	"github.com/printwire/printwire/mqtt"
 )
 
-// patience is how long a message may take.
-const patience = 10 * time.Second
+// patience is how long a message may take, on a machine that does much else.
+const patience = 30 * time.Second
 
 // Client is another client of the broker that a Bus is or talks to. When
 // Publish returns, the broker has the message; when Subscribe returns, it knows
