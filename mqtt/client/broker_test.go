@@ -3,6 +3,7 @@ package client_test
 import (
 	"context"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -57,8 +58,8 @@ func TestBus_ConformEmbedded(t *testing.T) {
 func TestBus_Deleted(t *testing.T) {
 	t.Run("what somebody else cleared is not sent again", func(t *testing.T) {
 		b, address := embedded(t)
-		now := time.Now()
-		bus := connectedBus(t, client.BusOptions{Addresses: []string{address}, User: "bridge", ResendRate: 10_000, Settle: time.Millisecond, Now: func() time.Time { return now }})
+		var ahead atomic.Int64
+		bus := connectedBus(t, client.BusOptions{Addresses: []string{address}, User: "bridge", ResendRate: 10_000, Settle: time.Millisecond, Now: func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }})
 		must(t, bus.Publish("homeassistant/device/a/config", []byte("{}"), true))
 		must(t, bus.Publish("homeassistant/device/b/config", []byte("{}"), true))
 		told := make(chan mqtt.Message, 16)
@@ -76,7 +77,7 @@ func TestBus_Deleted(t *testing.T) {
 		must(t, err)
 		defer stopSeen()
 		<-seen // what is retained: b
-		now = now.Add(time.Minute)
+		ahead.Store(int64(time.Minute))
 		bus.Resend()
 		must(t, bus.Publish("homeassistant/device/end/config", []byte("{}"), true))
 		var again []string
