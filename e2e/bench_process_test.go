@@ -166,12 +166,7 @@ func memoryOf(tb testing.TB, pid int, name string) float64 {
 // unused is a loopback address at which nobody listens.
 func unused(tb testing.TB) string {
 	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
+	return "127.0.0.1:" + strconv.Itoa(freePort(tb))
 }
 
 // dial waits until a process listens.

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 func TestCommandLine_Archives(t *testing.T) {
@@ -26,7 +25,7 @@ func TestCommandLine_Archives(t *testing.T) {
 		Favorite                      bool
 	}
 	var rows []row
-	eventually(t, "the print is recorded", 20*time.Second, func() (bool, string) {
+	eventually(t, "the print is recorded", patience, func() (bool, string) {
 		h.ask(&rows, "archives", "list")
 		return len(rows) > 0, ""
 	})
@@ -111,7 +110,7 @@ func TestCommandLine_PrintersStatusAndEdit(t *testing.T) {
 			Now  *float64
 		}
 	}
-	eventually(t, "the printer prints", 20*time.Second, func() (bool, string) {
+	eventually(t, "the printer prints", patience, func() (bool, string) {
 		h.ask(&status, "printers", "status", "Bench")
 		return status.Progress != nil, status.Activity
 	})
@@ -127,12 +126,12 @@ func TestCommandLine_PrintersStatusAndEdit(t *testing.T) {
 		t.Errorf("renamed: %+v", row)
 	}
 	h.must("printers", "edit", "1", "--port", "1")
-	eventually(t, "at another port it is offline", 20*time.Second, func() (bool, string) {
+	eventually(t, "at another port it is offline", patience, func() (bool, string) {
 		row = h.printers()[f.serial]
 		return row.Activity == "offline", row.Activity
 	})
 	h.must("printers", "edit", "1", "--port", strconv.Itoa(f.port))
-	eventually(t, "it is back", 20*time.Second, func() (bool, string) {
+	eventually(t, "it is back", patience, func() (bool, string) {
 		row = h.printers()[f.serial]
 		return row.Activity != "offline" && row.Name == "Window", row.Activity
 	})

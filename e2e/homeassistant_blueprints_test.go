@@ -155,14 +155,14 @@ func (s *automated) printing(name string, duration time.Duration) {
 	s.x1.Print(job(name, duration))
 	s.in.until("printwire/"+s.x1.Serial()+"/job_name", name)
 	s.in.until("printwire/"+s.x1.Serial()+"/activity", "printing")
-	s.phone.gets("that it prints", 20*time.Second, titled("print started"))
+	s.phone.gets("that it prints", patience, titled("print started"))
 }
 
 func (s *automated) printed() {
 	s.printing(hostile, 4*time.Minute)
 	progress := "printwire_" + s.device + "_progress"
 	for _, percent := range []int{25, 50, 75} {
-		n := s.phone.gets(strconv.Itoa(percent)+" %", 30*time.Second, titled(fmt.Sprintf("Oma's printer: %d %%", percent)))
+		n := s.phone.gets(strconv.Itoa(percent)+" %", patience, titled(fmt.Sprintf("Oma's printer: %d %%", percent)))
 		if n.Data.Tag != progress || !n.Data.AlertOnce || n.Data.Progress == nil || *n.Data.Progress != percent {
 			s.t.Errorf("at %d %% the phone gets %+v", percent, n)
 		}
@@ -173,8 +173,8 @@ func (s *automated) printed() {
 			s.t.Errorf("at %d %% the notifications are %v", percent, s.notes())
 		}
 	}
-	s.phone.loses(progress, 30*time.Second)
-	n := s.phone.gets("that it is finished", 20*time.Second, titled("Oma's printer: print finished"))
+	s.phone.loses(progress, patience)
+	n := s.phone.gets("that it is finished", patience, titled("Oma's printer: print finished"))
 	want := regexp.MustCompile(`^` + regexp.QuoteMeta(hostile) + ` is done after \d+ min, with 15\.2 g of filament for 0\.30 EUR\.$`)
 	if !want.MatchString(n.Message) || n.Data.Tag != "printwire_"+s.device+"_finished" || len(n.Data.Actions) > 0 {
 		s.t.Errorf("the phone gets %+v", n)
@@ -189,7 +189,7 @@ func (s *automated) printed() {
 	if got, err := png.DecodeConfig(bytes.NewReader(s.h.picture(s.t, entity))); err != nil || got.Width < 32 {
 		s.t.Errorf("the picture: %v, %+v", err, got)
 	}
-	eventually(s.t, "the notifications in Home Assistant are one", 10*time.Second, func() (bool, string) {
+	eventually(s.t, "the notifications in Home Assistant are one", patience, func() (bool, string) {
 		all := s.notes()
 		return len(all) == 1 && strings.HasSuffix(all[n.Data.Tag], n.Data.Image), fmt.Sprint(all)
 	})
@@ -208,7 +208,7 @@ func (s *automated) faulted() {
 	s.printing("Vase", 30*time.Minute)
 	activity := "printwire/" + s.x1.Serial() + "/activity"
 	s.x1.SetError(clogged)
-	n := s.phone.gets("the fault", 20*time.Second, titled("Oma's printer: fault"))
+	n := s.phone.gets("the fault", patience, titled("Oma's printer: fault"))
 	if len(strings.Fields(n.Message)) < 3 || !strings.Contains(n.Message, "0300") {
 		s.t.Errorf("the fault is told as %q", n.Message)
 	}
@@ -218,10 +218,10 @@ func (s *automated) faulted() {
 	s.phone.presses(n.button("Pause"))
 	s.in.until(activity, "paused")
 	s.x1.SetError(0)
-	s.phone.loses(n.Data.Tag, 60*time.Second)
+	s.phone.loses(n.Data.Tag, patience)
 	s.phone.presses(n.button("Stop"))
 	s.in.until(activity, "stopped")
-	s.phone.loses("printwire_"+s.device+"_progress", 20*time.Second)
+	s.phone.loses("printwire_"+s.device+"_progress", patience)
 }
 
 func (s *automated) stops(n push) bool {
@@ -238,27 +238,27 @@ func (s *automated) failed() {
 	if err := s.x1.Play("fail_in_print"); err != nil {
 		s.t.Fatal(err)
 	}
-	n := s.phone.gets("the failure", 30*time.Second, titled("Oma's printer: print failed"))
+	n := s.phone.gets("the failure", patience, titled("Oma's printer: print failed"))
 	if !regexp.MustCompile(`^Tower failed at \d+ %: .{10,} \([0-9A-F_-]+\)$`).MatchString(n.Message) || len(n.Data.Actions) > 0 {
 		s.t.Errorf("the failure is told as %+v", n)
 	}
 	if got := s.notes()[n.Data.Tag]; !strings.Contains(got, "Tower failed") {
 		s.t.Errorf("the notifications are %v", s.notes())
 	}
-	s.phone.loses("printwire_"+s.device+"_progress", 20*time.Second)
+	s.phone.loses("printwire_"+s.device+"_progress", patience)
 }
 
 func (s *automated) ranOut() {
 	s.phone.left()
 	s.printing("Gear", 30*time.Minute)
 	s.x1.Pause(ranOutError, 6)
-	n := s.phone.gets("that filament ran out", 20*time.Second, titled("Oma's printer: filament ran out"))
+	n := s.phone.gets("that filament ran out", patience, titled("Oma's printer: filament ran out"))
 	if !strings.HasPrefix(n.Message, "Gear waits at ") {
 		s.t.Errorf("it is told as %q", n.Message)
 	}
 	s.phone.presses(n.button("Resume"))
 	s.in.until("printwire/"+s.x1.Serial()+"/activity", "printing")
-	s.phone.loses(n.Data.Tag, 20*time.Second)
+	s.phone.loses(n.Data.Tag, patience)
 	s.x1.Cancel(simulator.CodeWithState)
 	s.about("e2e/bus", "Gear", time.Minute, "print_stopped")
 }

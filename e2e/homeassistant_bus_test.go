@@ -222,12 +222,12 @@ func names(events []firing) string {
 // to have been given the whole print.
 func (s *automated) triggered() {
 	const most = "print_started, print_progress 25, print_progress 50, print_progress 75, print_complete"
-	hooked := s.about("e2e/webhook", hostile, 20*time.Second, "print_complete")
+	hooked := s.about("e2e/webhook", hostile, patience, "print_complete")
 	s.rising(hooked)
 	if got := names(hooked); got != most {
 		s.t.Errorf("the webhook trigger has fired on %s", got)
 	}
-	bussed := s.about("e2e/bus", hostile, 20*time.Second, "print_complete")
+	bussed := s.about("e2e/bus", hostile, patience, "print_complete")
 	s.rising(bussed)
 	if got := names(bussed); !strings.Contains(got, "first_layer_complete") || strings.ReplaceAll(got, "first_layer_complete, ", "") != most {
 		s.t.Errorf("the event trigger has fired on %s", got)
@@ -259,7 +259,7 @@ func (s *automated) outage() {
 	s.h.must("down")
 	before := len(s.core.answered(http.StatusOK))
 	s.a1.Print(job("While away", 2*time.Minute))
-	eventually(s.t, "the Supervisor has refused an event", 20*time.Second, func() (bool, string) {
+	eventually(s.t, "the Supervisor has refused an event", patience, func() (bool, string) {
 		refused := s.core.answered(http.StatusBadGateway)
 		return len(refused) > 0 && strings.HasPrefix(refused[0], "events/printwire_"), fmt.Sprint(refused)
 	})

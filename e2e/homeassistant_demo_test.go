@@ -38,7 +38,7 @@ func TestHomeAssistant_Demo(t *testing.T) {
 	h.clean()
 	t.Run("back after a restart of the bridge", func(t *testing.T) {
 		p.stop()
-		h.becomes("sensor.garage_x1c_activity", "unavailable", 20*time.Second)
+		h.becomes("sensor.garage_x1c_activity", "unavailable", patience)
 		_, again := demo(p.t, ports...) // it has to outlive this step
 		if again.MQTT != a.MQTT {
 			t.Fatal("the login changed over a restart: Home Assistant would be locked out")
@@ -67,7 +67,7 @@ func golden(t *testing.T, h *homeAssistant, model, serial string) {
 	}
 	want := strings.Split(strings.TrimSpace(string(text)), "\n")
 	// An entity is registered a moment before it has a state.
-	eventually(t, "the list of "+model, 20*time.Second, func() (bool, string) {
+	eventually(t, "the list of "+model, patience, func() (bool, string) {
 		var wrong []string
 		rows := registered(h, serial)
 		for _, row := range rows {
@@ -119,9 +119,9 @@ func text(s state, attribute string) string {
 // follow wants the values of a printing job to move.
 func follow(t *testing.T, h *homeAssistant) {
 	for _, slug := range []string{"workshop_a1", "garage_x1c", "studio_h2d"} {
-		h.becomes("sensor."+slug+"_stage", "printing", 90*time.Second)
+		h.becomes("sensor."+slug+"_stage", "printing", patience)
 		first := h.states()
-		eventually(t, slug+" moves", 60*time.Second, func() (bool, string) {
+		eventually(t, slug+" moves", patience, func() (bool, string) {
 			now := h.states()
 			var still []string
 			for _, key := range []string{"_current_layer", "_remaining_time", "_progress"} {
@@ -139,27 +139,28 @@ func follow(t *testing.T, h *homeAssistant) {
 func commands(t *testing.T, h *homeAssistant) {
 	for _, slug := range []string{"workshop_a1", "garage_x1c", "studio_h2d"} {
 		activity := "sensor." + slug + "_activity"
-		h.becomes(activity, "printing", 90*time.Second)
+		h.early(slug)
 		h.action("button", "press", "button."+slug+"_pause", "")
-		h.becomes(activity, "paused", 10*time.Second)
+		h.becomes(activity, "paused", patience)
 		h.action("select", "select_option", "select."+slug+"_speed", `,"option":"sport"`)
-		h.becomes("select."+slug+"_speed", "sport", 10*time.Second)
+		h.becomes("select."+slug+"_speed", "sport", patience)
 		for _, want := range []string{"off", "on"} {
 			h.action("light", "turn_"+want, "light."+slug+"_chamber_light", "")
-			h.becomes("light."+slug+"_chamber_light", want, 10*time.Second)
+			h.becomes("light."+slug+"_chamber_light", want, patience)
 		}
 		h.action("number", "set_value", "number."+slug+"_bed_target", `,"value":47`)
-		eventually(t, slug+" takes the bed's target", 10*time.Second, func() (bool, string) {
+		eventually(t, slug+" takes the bed's target", patience, func() (bool, string) {
 			s := h.state("number." + slug + "_bed_target").State
 			v, err := strconv.ParseFloat(s, 64)
 			return err == nil && v == 47, s
 		})
 		h.action("button", "press", "button."+slug+"_resume", "")
-		h.becomes(activity, "printing", 10*time.Second)
+		h.becomes(activity, "printing", patience)
 	}
+	h.early("workshop_a1")
 	h.action("button", "press", "button.workshop_a1_stop", "")
-	h.becomes("sensor.workshop_a1_activity", "stopped", 20*time.Second)
-	h.becomes("sensor.workshop_a1_last_result", "stopped", 10*time.Second)
+	h.becomes("sensor.workshop_a1_activity", "stopped", patience)
+	h.becomes("sensor.workshop_a1_last_result", "stopped", patience)
 }
 
 // triggers makes an automation of a device trigger, and wants it and the event
@@ -182,10 +183,10 @@ func triggers(t *testing.T, h *homeAssistant, a access) {
 		t.Fatal(err)
 	}
 	h.must("up", "--yaml", file)
-	h.becomes("sensor.garage_x1c_activity", "printing", 90*time.Second)
+	h.early("garage_x1c")
 	for _, step := range [][2]string{{"pause", "print_paused"}, {"resume", "print_resumed"}} {
 		h.action("button", "press", "button.garage_x1c_"+step[0], "")
-		eventually(t, step[1]+" fires", 15*time.Second, func() (bool, string) {
+		eventually(t, step[1]+" fires", patience, func() (bool, string) {
 			event := text(h.state("event.garage_x1c_events"), "event_type")
 			fired := a.subscribed(t, 1, "e2e/fired")["e2e/fired"]
 			return event == step[1] && fired == step[1], "event entity " + event + ", automation " + fired
@@ -193,11 +194,11 @@ func triggers(t *testing.T, h *homeAssistant, a access) {
 	}
 }
 
-// back wants every printer's entities to live within 10 s; two more are for
-// Home Assistant, which tries a lost broker every 10 s only.
+// back wants every printer's entities to live, and says how soon they do. Home
+// Assistant tries a lost broker every 10 s only.
 func back(t *testing.T, h *homeAssistant) {
 	began := time.Now()
-	eventually(t, "everything is back", 12*time.Second, func() (bool, string) {
+	eventually(t, "everything is back", patience, func() (bool, string) {
 		for id, s := range h.states() {
 			ours := strings.Contains(id, "workshop_a1") || strings.Contains(id, "garage_x1c") || strings.Contains(id, "studio_h2d")
 			if ours && s.State == "unavailable" {

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // plate is what REST says of a printer's present print and its file.
@@ -37,7 +36,7 @@ func (a access) plate(t *testing.T, id int) plate {
 // grams, objects, the picture, and what each tray gives.
 func sliced(t *testing.T, h *homeAssistant, a access) {
 	for id, slug := range []string{"workshop_a1", "garage_x1c", "studio_h2d"} {
-		eventually(t, slug+" tells of its file", 10*time.Second, func() (bool, string) {
+		eventually(t, slug+" tells of its file", patience, func() (bool, string) {
 			p, states := a.plate(t, id+1), h.states()
 			if p.Grams == nil || p.Objects == nil || p.Details == nil {
 				return false, fmt.Sprintf("REST: %+v", p)
@@ -53,7 +52,7 @@ func sliced(t *testing.T, h *homeAssistant, a access) {
 			}
 			return h.trays(states, slug, *p.Grams)
 		})
-		eventually(t, slug+" shows its cover", 10*time.Second, func() (bool, string) {
+		eventually(t, slug+" shows its cover", patience, func() (bool, string) {
 			got := h.picture(t, "image."+slug+"_cover")
 			want := a.get(t, "/api/v1/printers/"+strconv.Itoa(id+1)+"/cover", a.Keys["read"], http.StatusOK)
 			return len(want) > 500 && bytes.Equal(got, []byte(want)), fmt.Sprintf("%d bytes, REST has %d", len(got), len(want))
@@ -104,7 +103,7 @@ func (h *homeAssistant) picture(t *testing.T, entity string) []byte {
 
 // filesOnRecord wants the records of the prints under way to know their files.
 func filesOnRecord(t *testing.T, a access) {
-	eventually(t, "the records tell of the files", 30*time.Second, func() (bool, string) {
+	eventually(t, "the records tell of the files", patience, func() (bool, string) {
 		var list []struct {
 			Printer string   `json:"printer_name"`
 			Status  string   `json:"status"`

@@ -94,9 +94,9 @@ func (s *household) again(end, meanwhile func()) {
 	s.h.clean()
 	end()
 	meanwhile()
-	s.h.becomes("sensor.shelf_activity", "unavailable", 20*time.Second)
+	s.h.becomes("sensor.shelf_activity", "unavailable", patience)
 	s.bridge = s.house.serve()
-	eventually(s.t, "Home Assistant is connected again", 20*time.Second, func() (bool, string) {
+	eventually(s.t, "Home Assistant is connected again", patience, func() (bool, string) {
 		state := s.h.state("sensor.printwire_version").State
 		return state != "unavailable" && state != "", state
 	})
@@ -115,7 +115,7 @@ func nothing() {}
 // prints waits until a printer prints, as Home Assistant sees it.
 func (s *household) prints(slug string) {
 	s.t.Helper()
-	s.h.becomes("sensor."+slug+"_activity", "printing", 90*time.Second)
+	s.h.becomes("sensor."+slug+"_activity", "printing", patience)
 }
 
 // ids are the entity ids of a printer and its filament changers, sorted.
@@ -132,7 +132,7 @@ func (s *household) ids(serial string) []string {
 // gone waits until Home Assistant has neither entities nor the device of a printer.
 func (s *household) gone(serial string) {
 	s.t.Helper()
-	eventually(s.t, serial+" is gone", 20*time.Second, func() (bool, string) {
+	eventually(s.t, serial+" is gone", patience, func() (bool, string) {
 		ids := s.ids(serial)
 		for _, device := range []string{"", "_ams_0", "_ams_1"} {
 			if s.h.device("printwire_"+serial+device) != "" {
@@ -146,7 +146,7 @@ func (s *household) gone(serial string) {
 // swept waits until the broker keeps nothing of a printer.
 func (s *household) swept(serial string) {
 	s.t.Helper()
-	eventually(s.t, "nothing is retained of "+serial, 20*time.Second, func() (bool, string) {
+	eventually(s.t, "nothing is retained of "+serial, patience, func() (bool, string) {
 		var left []string
 		for topic := range s.house.access.subscribed(s.t, 1, "printwire/"+serial+"/#", "homeassistant/device/#") {
 			if strings.Contains(topic, serial) {
@@ -182,8 +182,9 @@ func (s *household) added() {
 // restSensor gives Home Assistant the YAML that Bambuddy's documentation
 // shows, as it stands there but for host and key.
 func (s *household) restSensor() {
+	s.h.early("shelf")
 	s.h.action("button", "press", "button.shelf_pause", "")
-	s.h.becomes("sensor.shelf_activity", "paused", 10*time.Second)
+	s.h.becomes("sensor.shelf_activity", "paused", patience)
 	key := s.house.key("read")
 	yaml := s.example()
 	for old, replacement := range map[string]string{"http://bambuddy:8000": s.house.access.HTTP, "your-api-key": key} {
@@ -202,7 +203,7 @@ func (s *household) restSensor() {
 	if err := json.Unmarshal([]byte(body), &status); err != nil {
 		s.t.Fatal(err)
 	}
-	s.h.becomes("sensor.bambuddy_printer_status", "PAUSE", 20*time.Second)
+	s.h.becomes("sensor.bambuddy_printer_status", "PAUSE", patience)
 	got := s.h.state("sensor.bambuddy_printer_status").Attributes
 	for _, name := range []string{"progress", "remaining_time"} {
 		if got[name] == nil || got[name] != status[name] {
@@ -212,7 +213,7 @@ func (s *household) restSensor() {
 	if got["temperature"] == nil {
 		s.t.Errorf("no temperature: %v", got)
 	}
-	s.h.becomes("sensor.shelf_activity", "paused", 20*time.Second)
+	s.h.becomes("sensor.shelf_activity", "paused", patience)
 	s.h.action("button", "press", "button.shelf_resume", "")
 	s.prints("shelf")
 	if out, err := s.h.call("ha.py", "log", "--match", "rest|bambuddy", "--fail", "--since-mark"); err != nil {
@@ -245,7 +246,7 @@ func (s *household) neighbour() {
 		`"default_entity_id":"sensor.kitchen_temperature","state_topic":"zigbee2mqtt/Kitchen","value_template":"{{ value_json.temperature }}",`+
 		`"unit_of_measurement":"°C","device_class":"temperature","device":{"identifiers":["zigbee2mqtt_0x00158d0001"],"name":"Kitchen"}}`, "-r", "-q", "1")
 	s.zigbee.publish(s.t, "zigbee2mqtt/Kitchen", `{"temperature":21.5}`, "-r", "-q", "1")
-	s.h.becomes("sensor.kitchen_temperature", "21.5", 10*time.Second)
+	s.h.becomes("sensor.kitchen_temperature", "21.5", patience)
 }
 
 func (s *household) fences() {
@@ -289,8 +290,9 @@ func (s *household) fences() {
 			s.t.Errorf("of everything zigbee2mqtt sees %s", topic)
 		}
 	}
+	s.h.early("shelf")
 	s.tasmota.publish(s.t, base+"pause/set", "PRESS")
-	s.h.becomes("sensor.shelf_activity", "paused", 10*time.Second)
+	s.h.becomes("sensor.shelf_activity", "paused", patience)
 	s.tasmota.publish(s.t, base+"resume/set", "PRESS")
 	s.prints("shelf")
 }
@@ -298,7 +300,7 @@ func (s *household) fences() {
 func (s *household) restarts() {
 	for _, end := range []func(){s.bridge.stop, s.crash} {
 		s.again(end, nothing)
-		s.h.becomes("sensor.kitchen_temperature", "21.5", 10*time.Second)
+		s.h.becomes("sensor.kitchen_temperature", "21.5", patience)
 		if got := s.zigbee.subscribed(s.t, 1, "zigbee2mqtt/#")["zigbee2mqtt/Kitchen"]; got != `{"temperature":21.5}` {
 			s.t.Errorf("the retained value of another program is %q", got)
 		}
@@ -325,7 +327,7 @@ func (s *household) deleted() {
 		s.t.Error("the bridge has let go of a printer that was only hidden")
 	}
 	s.h.action("button", "press", "button.printwire_announce_again", "")
-	eventually(s.t, "the printer is back as it was", 30*time.Second, func() (bool, string) {
+	eventually(s.t, "the printer is back as it was", patience, func() (bool, string) {
 		now := s.ids(s.workshop.serial)
 		return slices.Equal(now, before), fmt.Sprintf("%d of %d entities", len(now), len(before))
 	})
@@ -335,7 +337,7 @@ func (s *household) deleted() {
 func (s *household) renamed() {
 	before := s.ids(s.shelf.serial)
 	s.again(s.bridge.stop, func() { s.house.edit(`"Shelf"`, `"Rack {{ 1 }} 🖨"`) })
-	eventually(s.t, "the device has the new name", 20*time.Second, func() (bool, string) {
+	eventually(s.t, "the device has the new name", patience, func() (bool, string) {
 		var all []struct {
 			Name        string
 			Identifiers [][]string
@@ -355,20 +357,24 @@ func (s *household) renamed() {
 }
 
 func (s *household) off() {
-	s.prints("garage")
+	s.h.early("garage")
 	s.h.action("button", "press", "button.garage_stop", "")
-	s.h.becomes("sensor.garage_last_result", "stopped", 20*time.Second)
+	s.h.becomes("sensor.garage_last_result", "stopped", patience)
 	s.garage.off()
-	s.h.becomes("sensor.garage_activity", "offline", 40*time.Second)
-	states := s.h.states()
-	for id, want := range map[string]string{
-		"sensor.garage_last_result": "stopped", "binary_sensor.garage_online": "off", "sensor.garage_nozzle_temperature": "unavailable",
-		"button.garage_pause": "unavailable", "light.garage_chamber_light": "unavailable",
-	} {
-		if states[id].State != want {
-			s.t.Errorf("%s is %q while the printer is off, want %q", id, states[id].State, want)
+	s.h.becomes("sensor.garage_activity", "offline", patience)
+	var states map[string]state
+	eventually(s.t, "everything shows that the printer is off", patience, func() (bool, string) {
+		states = s.h.states()
+		for id, want := range map[string]string{
+			"sensor.garage_last_result": "stopped", "binary_sensor.garage_online": "off", "sensor.garage_nozzle_temperature": "unavailable",
+			"button.garage_pause": "unavailable", "light.garage_chamber_light": "unavailable",
+		} {
+			if states[id].State != want {
+				return false, fmt.Sprintf("%s is %q, want %q", id, states[id].State, want)
+			}
 		}
-	}
+		return true, ""
+	})
 	trays := 0
 	for _, e := range s.h.entities("printwire_" + s.garage.serial + "_ams_") {
 		// What the last print took from a tray stays to be seen; what is in it does not.
@@ -407,8 +413,8 @@ func (s *household) unit(serial string) (number string) {
 func (s *household) swapped() {
 	before, ids := s.unit(s.garage.serial), s.ids(s.garage.serial)
 	s.garage.on("--speed", "6", "--scenario", "ams_swap")
-	s.h.becomes("binary_sensor.garage_online", "on", 40*time.Second)
-	eventually(s.t, "the other changer has taken the place", 60*time.Second, func() (bool, string) {
+	s.h.becomes("binary_sensor.garage_online", "on", patience)
+	eventually(s.t, "the other changer has taken the place", patience, func() (bool, string) {
 		now := s.unit(s.garage.serial)
 		return now != before && now != "", now
 	})
@@ -420,8 +426,8 @@ func (s *household) swapped() {
 // troubled waits until the printer's problem is told in a sentence with a word.
 func (s *household) troubled(slug, word string) {
 	s.t.Helper()
-	s.h.becomes("binary_sensor."+slug+"_problem", "on", 60*time.Second)
-	eventually(s.t, "the problem is told", 10*time.Second, func() (bool, string) {
+	s.h.becomes("binary_sensor."+slug+"_problem", "on", patience)
+	eventually(s.t, "the problem is told", patience, func() (bool, string) {
 		text := s.h.state("sensor." + slug + "_problem_text").State
 		return strings.Contains(text, word) && len(strings.Fields(text)) > 5, text
 	})
@@ -435,8 +441,8 @@ func (s *household) certificate() {
 		s.t.Errorf("the command line's list says %q", row.Problem)
 	}
 	s.house.must("printers", "trust", s.workshop.serial)
-	s.h.becomes("binary_sensor.workshop_problem", "off", 20*time.Second)
-	s.h.becomes("sensor.workshop_problem_text", "none", 5*time.Second)
+	s.h.becomes("binary_sensor.workshop_problem", "off", patience)
+	s.h.becomes("sensor.workshop_problem_text", "none", patience)
 	s.prints("workshop")
 }
 
@@ -454,11 +460,11 @@ func (s *household) accessCode() {
 		s.t.Errorf("the id is %d, was %d", after.ID, before.ID)
 	}
 	// The first announcement is what is known at once; the rest follows 5 s later.
-	eventually(s.t, "the entity ids are those of before", 30*time.Second, func() (bool, string) {
+	eventually(s.t, "the entity ids are those of before", patience, func() (bool, string) {
 		now := s.ids(s.garage.serial)
 		return slices.Equal(now, ids), fmt.Sprintf("%v, were %v", now, ids)
 	})
-	s.h.becomes("binary_sensor.garage_problem", "off", 5*time.Second)
+	s.h.becomes("binary_sensor.garage_problem", "off", patience)
 }
 
 func (s *household) removed() {
@@ -472,5 +478,5 @@ func (s *household) removedWhileOff() {
 	s.gone(s.shelf.serial)
 	s.swept(s.shelf.serial)
 	s.prints("garage")
-	s.h.becomes("sensor.kitchen_temperature", "21.5", 10*time.Second)
+	s.h.becomes("sensor.kitchen_temperature", "21.5", patience)
 }

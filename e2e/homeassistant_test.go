@@ -3,7 +3,6 @@ package e2e_test
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -148,6 +147,17 @@ func (h *homeAssistant) becomes(id, want string, limit time.Duration) {
 	})
 }
 
+// early waits until a printer prints and is not near the end of it, where what a
+// test does next would come too late.
+func (h *homeAssistant) early(slug string) {
+	h.t.Helper()
+	eventually(h.t, slug+" prints and has not come far", 3*time.Minute, func() (bool, string) {
+		activity, progress := h.state("sensor."+slug+"_activity").State, h.state("sensor."+slug+"_progress").State
+		percent, err := strconv.Atoi(progress)
+		return activity == "printing" && err == nil && percent <= 60, activity + " at " + progress + " %"
+	})
+}
+
 // action calls an action on an entity.
 func (h *homeAssistant) action(domain, service, entity, data string) {
 	h.t.Helper()
@@ -177,7 +187,7 @@ func (h *homeAssistant) device(identifier string) string {
 func (h *homeAssistant) settled(prefix string) {
 	h.t.Helper()
 	last, same := 0, 0
-	eventually(h.t, "the entities are registered", 40*time.Second, func() (bool, string) {
+	eventually(h.t, "the entities are registered", patience, func() (bool, string) {
 		n := len(h.entities(prefix))
 		if same++; n != last || n == 0 {
 			last, same = n, 0
@@ -220,14 +230,4 @@ func (h *homeAssistant) quiet(own ...string) {
 	if len(lines) < 2 {
 		h.t.Errorf("reading Home Assistant's log: %v: %s", err, out)
 	}
-}
-
-func freePort(t *testing.T) int {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().(*net.TCPAddr).Port
 }

@@ -75,7 +75,7 @@ func newAutomated(t *testing.T) *automated {
 	s.in = runApp(t, s.options(), s.heard)
 	s.h.join(s.in.access)
 	s.phone = newPhone(t, s.h, "Anna's phone")
-	eventually(t, "the printers are there", 60*time.Second, func() (bool, string) {
+	eventually(t, "the printers are there", patience, func() (bool, string) {
 		states := s.h.states()
 		for _, id := range []string{"event.garage_events", "image.garage_cover", "event.workshop_events"} {
 			if states[id].State == "" {
@@ -163,7 +163,7 @@ func (s *automated) made() {
 		s.t.Fatal(err)
 	}
 	s.h.must("ha.py", "call", "automation", "reload", "{}")
-	eventually(s.t, "the automations are on", 20*time.Second, func() (bool, string) {
+	eventually(s.t, "the automations are on", patience, func() (bool, string) {
 		on := 0
 		states := s.h.states()
 		for _, name := range []string{"print_finished", "milestones", "failure", "filament_runout"} {
@@ -176,7 +176,7 @@ func (s *automated) made() {
 		return on == 8 && states["automation.webhook"].State == "on" && states["automation.bus"].State == "on", fmt.Sprintf("%d of 8 blueprints", on)
 	})
 	// It subscribes a moment after an automation is on, to all that is new together.
-	eventually(s.t, "the triggers listen", 20*time.Second, func() (bool, string) {
+	eventually(s.t, "the triggers listen", patience, func() (bool, string) {
 		s.h.must("ha.py", "call", "mqtt", "publish", `{"topic":"`+readyTopic+`","payload":"1"}`)
 		return s.h.state("automation.ready").Attributes["last_triggered"] != nil, "no message came to an MQTT trigger"
 	})

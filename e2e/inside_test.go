@@ -136,7 +136,7 @@ func (in *inside) until(topic, want string) {
 // wait waits until a topic has a value that is right.
 func (in *inside) wait(topic string, right func(string) bool) {
 	in.t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(patience)
 	for {
 		got := in.value(topic)
 		if right(got) {

@@ -1,8 +1,7 @@
 package e2e_test
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -15,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -129,7 +127,7 @@ func (f *foreign) start() {
 	}
 	process, done := f.process, f.done
 	go func() { done <- process.Wait() }() // owner: stop waits on done
-	eventually(f.t, "mosquitto listens", 10*time.Second, func() (bool, string) {
+	eventually(f.t, "mosquitto listens", patience, func() (bool, string) {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+strconv.Itoa(f.port))
 		if err != nil {
 			return false, f.out.tail(5)
@@ -169,34 +167,29 @@ func (a access) publish(t *testing.T, topic, payload string, more ...string) {
 func (a access) becomes(t *testing.T, topic, want string, limit time.Duration) {
 	t.Helper()
 	eventually(t, topic+" becomes "+want, limit, func() (bool, string) {
-		out, _ := a.client("mosquitto_sub", "-t", topic, "-C", "1", "-W", "1", "--retained-only")
+		out, _ := a.client("mosquitto_sub", "-t", topic, "-C", "1", "-W", "5", "--retained-only")
 		got := strings.TrimSuffix(out, "\n")
 		return got == want, got
 	})
 }
 
-// fresh collects the topics on which something is published from now on, after
-// do was called, for some seconds.
-func (a access) fresh(t *testing.T, seconds int, filter string, do func()) []string {
+// fresh calls do, and waits until something has been published on each topic
+// since, whether it is retained or not.
+func (a access) fresh(t *testing.T, filter string, do func(), topics ...string) {
 	t.Helper()
-	sub := exec.Command("mosquitto_sub", "-h", a.MQTT.Host, "-p", strconv.Itoa(a.MQTT.Port), "-u", a.MQTT.Username,
-		"-P", a.MQTT.Password, "-t", filter, "-W", strconv.Itoa(seconds), "-R", "-F", "%t", "-d")
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	sub := exec.CommandContext(ctx, "mosquitto_sub", "-h", a.MQTT.Host, "-p", strconv.Itoa(a.MQTT.Port), "-u", a.MQTT.Username,
+		"-P", a.MQTT.Password, "-t", filter, "-R", "-F", "new: %t", "-d")
 	out := newLines()
 	sub.Stdout, sub.Stderr = out, out
 	if err := sub.Start(); err != nil {
 		t.Fatal(err)
 	}
-	out.wait(t, "received SUBACK", 10*time.Second)
+	defer func() { cancel(); _ = sub.Wait() }()
+	out.wait(t, "received SUBACK", patience)
 	do()
-	_ = sub.Wait()
-	var topics []string
-	scan := bufio.NewScanner(bytes.NewReader(out.text.Bytes()))
-	scan.Buffer(nil, 1<<20)
-	for scan.Scan() {
-		if line := scan.Text(); !strings.Contains(line, " ") && line != "" {
-			topics = append(topics, line)
-		}
+	for _, topic := range topics {
+		out.wait(t, "new: "+topic+"\n", patience)
 	}
-	slices.Sort(topics)
-	return slices.Compact(topics)
 }

@@ -165,7 +165,7 @@ func TestOAuth_AForeignClient(t *testing.T) {
 	t.Run("the flow of a device", func(t *testing.T) {
 		b.t = t
 		config := h.registered(redirect, oauth2.AuthStyleInParams)
-		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		device, err := config.DeviceAuth(ctx)
 		if err != nil {

@@ -92,7 +92,7 @@ func (k *track) see(s printer.State) {
 	}
 }
 
-// until waits for what find finds; what does not come within 20 s is a defect.
+// until waits for what find finds; what does not come in time is a defect.
 func (k *track) until(t *testing.T, what string, find func() (printer.State, bool)) printer.State {
 	t.Helper()
 	var limit <-chan time.Time
@@ -105,7 +105,7 @@ func (k *track) until(t *testing.T, what string, find func() (printer.State, boo
 			return s
 		}
 		if limit == nil {
-			limit = time.After(20 * time.Second)
+			limit = time.After(patience)
 		}
 		select {
 		case <-k.changed:

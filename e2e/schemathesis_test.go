@@ -33,7 +33,7 @@ func TestSchemathesis(t *testing.T) {
 	folder := t.TempDir()
 	key, id := allowedAll(t, folder)
 	_, a := demo(t, "--data", folder, "--speed", "300")
-	eventually(t, "a print is on record", 30*time.Second, func() (bool, string) {
+	eventually(t, "a print is on record", patience, func() (bool, string) {
 		body := a.get(t, "/api/v1/archives", key, http.StatusOK)
 		return strings.Contains(body, `"id":1,`), body
 	})

@@ -13,7 +13,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 )
 
 // house is a data folder with its settings, and the addresses that they name:
@@ -64,7 +63,7 @@ func (h *house) edit(old, replacement string) {
 func (h *house) serve() *program {
 	h.t.Helper()
 	p := start(h.t, "serve", "--data", h.data)
-	p.out.wait(h.t, "msg=ready", 30*time.Second)
+	p.out.wait(h.t, "msg=ready", patience)
 	var login struct{ Password string }
 	h.ask(&login, "users", "show", "homeassistant")
 	h.access.MQTT.Password = login.Password
@@ -163,7 +162,7 @@ func (f *fake) on(args ...string) {
 		"simulate", "--model", f.model, "--serial", f.serial, "--access-code", f.accessCode,
 		"--listen", "127.0.0.1:" + strconv.Itoa(f.port),
 	}, args...)...)
-	f.process.out.wait(f.t, "Simulated "+f.model, 20*time.Second)
+	f.process.out.wait(f.t, "Simulated "+f.model, patience)
 }
 
 // off switches it off.

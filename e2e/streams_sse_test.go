@@ -19,7 +19,7 @@ const (
 	streamKeys     = 25
 	streamsPerKey  = 8
 	streamPrinters = 100
-	streamsStarted = 20 * time.Second
+	streamsStarted = patience
 )
 
 // pausing reports of a printer that is paused and goes on in turns: an event
@@ -154,7 +154,7 @@ func TestEventStream_TwoHundredClientsAtAHundredPrinters(t *testing.T) {
 	load := 100 * (processor(t, pid) - used).Seconds() / time.Since(began).Seconds()
 	after, grown := s.gauge("printwire_goroutines"), resident(t, pid)
 	newest := all[0].last.Load()
-	eventually(t, "all are as far as the first", 5*time.Second, func() (bool, string) {
+	eventually(t, "all are as far as the first", patience, func() (bool, string) {
 		for i, l := range all {
 			if last := l.last.Load(); last < newest {
 				return false, fmt.Sprintf("client %d is at %d, want %d", i, last, newest)
@@ -172,7 +172,7 @@ func TestEventStream_TwoHundredClientsAtAHundredPrinters(t *testing.T) {
 		_ = l.conn.Close()
 	}
 	wg.Wait()
-	eventually(t, "what the clients took is given back", 20*time.Second, func() (bool, string) {
+	eventually(t, "what the clients took is given back", patience, func() (bool, string) {
 		now := s.gauge("printwire_goroutines")
 		return now <= calm+5, fmt.Sprintf("%.0f goroutines, %.0f before", now, calm)
 	})

@@ -67,7 +67,7 @@ func TestWebhooks_AWholePrint(t *testing.T) {
 	late := newReceiver(t, "late")
 	w.call("POST", "/api/v1/webhooks", 201, map[string]any{"name": "Late", "url": late.url}, nil)
 	took := w.finish().Sub(began)
-	w.complete(usual.until(t, "the print's events", 20*time.Second, atLeast(5)), took)
+	w.complete(usual.until(t, "the print's events", patience, atLeast(5)), took)
 
 	bracket := simulator.Job{Name: "bracket", Layers: 40, Duration: time.Hour, Nozzle: 220, Bed: 60, Slots: []int{0}, Grams: []float64{15.2}, Metres: []float64{5}}
 	began = w.print(bracket)
@@ -76,14 +76,14 @@ func TestWebhooks_AWholePrint(t *testing.T) {
 	w.pass(time.Second)
 	took = w.clock.Now().Sub(began)
 	w.pass(10 * time.Second)
-	w.failed(usual.until(t, "the failed print's events", 20*time.Second, atLeast(9)), took)
+	w.failed(usual.until(t, "the failed print's events", patience, atLeast(9)), took)
 
 	bracket.Name = "bracket two"
 	w.print(bracket)
 	w.printTo(30)
 	w.sim.Cancel(simulator.CodeWithState)
 	w.pass(15 * time.Second)
-	w.stopped(usual.until(t, "the stopped print's events", 20*time.Second, atLeast(12)))
+	w.stopped(usual.until(t, "the stopped print's events", patience, atLeast(12)))
 
 	w.sim.RaiseHMS(0x03000100, 0x00010001)
 	w.pass(10 * time.Second)
@@ -206,7 +206,7 @@ func (w *workshop) stopped(posts []post) {
 func (w *workshop) rest(usual, flat, own, pauses, late *receiver) {
 	t := w.t
 	t.Helper()
-	posts := usual.until(t, "the fault and the end of the connection", 20*time.Second, atLeast(14))
+	posts := usual.until(t, "the fault and the end of the connection", patience, atLeast(14))
 	if got := keys(posts[12:]); !slices.Equal(got, []string{"printer_error", "printer_offline"}) {
 		t.Errorf("in the end it made %q", got)
 	}
@@ -218,15 +218,15 @@ func (w *workshop) rest(usual, flat, own, pauses, late *receiver) {
 		}
 		newest = b.Data.Seq
 	}
-	if got, want := keys(late.until(t, "what came later", 20*time.Second, atLeast(11))), keys(posts)[3:]; !slices.Equal(got, want) {
+	if got, want := keys(late.until(t, "what came later", patience, atLeast(11))), keys(posts)[3:]; !slices.Equal(got, want) {
 		t.Errorf("the endpoint that was made in the middle got %q, want %q", got, want)
 	}
 	want := []string{"first_layer_complete", "print_paused", "print_resumed", "print_complete", "first_layer_complete", "first_layer_complete"}
-	if got := keys(pauses.until(t, "the pauses", 20*time.Second, atLeast(6))); !slices.Equal(got, want) {
+	if got := keys(pauses.until(t, "the pauses", patience, atLeast(6))); !slices.Equal(got, want) {
 		t.Errorf("the endpoint that asks for pauses got %q, want %q", got, want)
 	}
-	w.ownMarks(keys(own.until(t, "the milestones of its own", 20*time.Second, atLeast(12))))
-	w.flat(flat.until(t, "the flat bodies", 20*time.Second, atLeast(14)), keys(posts))
+	w.ownMarks(keys(own.until(t, "the milestones of its own", patience, atLeast(12))))
+	w.flat(flat.until(t, "the flat bodies", patience, atLeast(14)), keys(posts))
 }
 
 // ownMarks are the milestones of the endpoint with a list of its own: of 60

@@ -115,14 +115,14 @@ func (w *workshop) until(what string, ok func(shown) bool) {
 	w.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(30 * time.Second); ; <-tick.C {
+	for deadline := time.Now().Add(patience); ; <-tick.C {
 		s := w.shown()
 		if ok(s) {
 			return
 		}
 		if time.Now().After(deadline) {
 			text, _ := json.Marshal(s)
-			w.t.Fatalf("%s: not within 30 s; the printer is %s", what, text)
+			w.t.Fatalf("%s: not within %s; the printer is %s", what, patience, text)
 		}
 	}
 }
