@@ -125,7 +125,7 @@ func (p *place) prints() map[int]string {
 func (p *place) retained() []string {
 	p.t.Helper()
 	told := make(chan [2]string, 10_000)
-	ctx, cancel := context.WithTimeout(p.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(p.t.Context(), patience)
 	defer cancel()
 	link, err := client.Dial(ctx, client.LinkOptions{
 		Address: p.MQTT.Host + ":" + strconv.Itoa(p.MQTT.Port), User: p.MQTT.Username, Password: secret.Text(p.MQTT.Password), ClientID: "looks",
@@ -205,7 +205,7 @@ func TestMove(t *testing.T) {
 	p.access = h.access
 	h.must(append([]string{"printers", "add", "--name", "Added"}, added.flags()...)...)
 	made, letIn := h.key("read"), p.consent(t)
-	eventually(t, "both printers print, and a print has ended", 60*time.Second, func() (bool, string) {
+	eventually(t, "both printers print, and a print has ended", patience, func() (bool, string) {
 		on, ended := h.printers(), p.prints()
 		return on[added.serial].Activity == "printing" && on[listed.serial].Activity == "printing" && len(ended) > 0, p.ids()
 	})
@@ -220,7 +220,7 @@ func TestMove(t *testing.T) {
 	h.data = there
 	web, mqtt := "127.0.0.2:"+strconv.Itoa(freePort(t)), "127.0.0.2:"+strconv.Itoa(freePort(t))
 	second := start(t, "serve", "--data", there, "--http", web, "--mqtt", mqtt)
-	second.out.wait(t, "msg=ready", 30*time.Second)
+	second.out.wait(t, "msg=ready", patience)
 	p.HTTP = "http://" + web
 	p.MQTT.Host, _, _ = strings.Cut(mqtt, ":")
 	p.MQTT.Port, _ = strconv.Atoi(mqtt[strings.LastIndex(mqtt, ":")+1:])
@@ -255,12 +255,15 @@ func (p *place) same(ids string, prints map[int]string, retained []string) {
 			p.t.Errorf("print %d is %q, it was %q", id, now[id], was)
 		}
 	}
-	got := p.retained()
-	for _, was := range retained {
-		if !slices.Contains(got, was) {
-			p.t.Errorf("a new client is not told %s any more", was)
+	eventually(p.t, "a new client is told what it was told before", patience, func() (bool, string) {
+		got := p.retained()
+		for _, was := range retained {
+			if !slices.Contains(got, was) {
+				return false, "nothing of " + was
+			}
 		}
-	}
+		return true, ""
+	})
 	if len(retained) < 50 {
 		p.t.Errorf("only %d topics and unique ids were told at the first place: %q", len(retained), retained)
 	}
@@ -272,7 +275,7 @@ func (p *place) pinned(fakes ...*fake) {
 	p.t.Helper()
 	state := func(f *fake) printerRow { return p.h.printers()[f.serial] }
 	for _, f := range fakes {
-		eventually(p.t, f.serial+" is online", 20*time.Second, func() (bool, string) {
+		eventually(p.t, f.serial+" is online", patience, func() (bool, string) {
 			return state(f).Activity != "offline", state(f).Activity
 		})
 	}
@@ -281,7 +284,7 @@ func (p *place) pinned(fakes ...*fake) {
 		f.on()
 	}
 	for _, f := range fakes {
-		eventually(p.t, "another certificate is refused", 30*time.Second, func() (bool, string) {
+		eventually(p.t, "another certificate is refused", patience, func() (bool, string) {
 			row := state(f)
 			return row.Activity == "offline" && strings.Contains(row.Problem, "certificate"), row.Activity + " " + row.Problem
 		})
