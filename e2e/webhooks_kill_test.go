@@ -123,8 +123,9 @@ func (h *theatre) missing() (n int, first string) {
 }
 
 // deliverRest is one more life when the stop left anything undelivered: it has
-// to arrive without anything else happening. A delivery that failed twice by
-// chance waits half a minute for its third try.
+// to arrive without anything else happening. A delivery that failed three times
+// by chance waits two minutes for its fourth try, and an endpoint that failed
+// often is left alone for up to five.
 func (h *theatre) deliverRest() {
 	h.t.Helper()
 	n, first := h.missing()
@@ -134,7 +135,7 @@ func (h *theatre) deliverRest() {
 	}
 	cmd, done, at := h.begin()
 	h.comeBack(at, done)
-	eventually(h.t, "the rest is delivered", 3*time.Minute, func() (bool, string) {
+	eventually(h.t, "the rest is delivered", 8*time.Minute, func() (bool, string) {
 		n, first := h.missing()
 		return n == 0, fmt.Sprintf("%d are missing, among them %s", n, first)
 	})
