@@ -117,7 +117,7 @@ func (r *recorder) ask(ctx context.Context) {
 	select {
 	case <-r.answered:
 	case <-r.link.Lost():
-	case <-time.After(300 * time.Millisecond):
+	case <-time.After(time.Second):
 		// a printer that is deaf for a while answers nothing
 	}
 }
@@ -139,7 +139,7 @@ func (r *recorder) step(ctx context.Context, d time.Duration) {
 		}
 		r.marks++
 		r.printer.Send(fmt.Appendf(nil, `{"marker":%d}`, r.marks))
-		limit := time.NewTimer(5 * time.Second)
+		limit := time.NewTimer(time.Minute)
 		select {
 		case <-r.marked:
 		case <-r.link.Lost():

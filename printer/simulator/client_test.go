@@ -66,7 +66,7 @@ func dial(p *simulator.Printer, id, code string) (paho.Client, error) {
 
 func connect(address, id, code string) (paho.Client, error) {
 	options := paho.NewClientOptions().AddBroker("tls://" + address).SetClientID(id).SetUsername("bblp").SetPassword(code).
-		SetProtocolVersion(4).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(5 * time.Second).
+		SetProtocolVersion(4).SetAutoReconnect(false).SetConnectRetry(false).SetConnectTimeout(30 * time.Second).
 		SetTLSConfig(&tls.Config{InsecureSkipVerify: true}) //nolint:gosec // a test of the protocol, not of the certificate
 	client := paho.NewClient(options)
 	token := client.Connect()
@@ -97,7 +97,7 @@ func (b *bench) ask(body string) {
 	b.client.Publish("device/"+b.Serial()+"/request", 0, false, body).Wait()
 }
 
-// message is the next message, or a failure after five seconds.
+// message is the next message, or a failure after thirty seconds.
 func (b *bench) message() object {
 	b.t.Helper()
 	select {
@@ -107,8 +107,8 @@ func (b *bench) message() object {
 			b.t.Fatalf("not JSON: %v: %.80q", err, payload)
 		}
 		return m
-	case <-time.After(5 * time.Second):
-		b.t.Fatal("nothing heard for five seconds")
+	case <-time.After(30 * time.Second):
+		b.t.Fatal("nothing heard for thirty seconds")
 		return nil
 	}
 }

@@ -195,7 +195,7 @@ func TestPrinter_garbage(t *testing.T) {
 	want := simulator.Garbage()
 	b.Step(time.Duration(len(want)+1) * time.Second)
 	next, depth := 0, 0
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(30 * time.Second)
 	for next < len(want) {
 		select {
 		case payload := <-b.heard:

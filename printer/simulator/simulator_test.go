@@ -255,13 +255,13 @@ func TestPrinter_version(t *testing.T) {
 
 func eventually(t *testing.T, ok func() bool) {
 	t.Helper()
-	deadline := time.After(5 * time.Second)
+	deadline := time.After(30 * time.Second)
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
 		case <-deadline:
-			t.Fatal("it did not happen within five seconds")
+			t.Fatal("it did not happen within thirty seconds")
 		case <-tick.C:
 		}
 	}

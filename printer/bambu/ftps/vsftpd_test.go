@@ -89,7 +89,7 @@ func awaitPort(t *testing.T, address string) {
 	t.Helper()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
-	for range 250 {
+	for range 1500 {
 		if conn, err := net.Dial("tcp", address); err == nil {
 			_ = conn.Close()
 			return

@@ -53,7 +53,7 @@ func TestReader_AnyAnswersEndInASentence(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := crooked(t, answers)
-			r.options.Tries = 2
+			r.options.Tries, r.options.Patience = 2, 1500*time.Millisecond
 			if p := r.read(t, jobfile.Order{Job: "a", Name: "Box"}).Plan; p.Missing == "" || p.Known() {
 				t.Errorf("plan %+v, want a sentence", p)
 			}
@@ -88,7 +88,7 @@ func TestReader_AStallInTheMiddleIsGivenUp(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer files.Close()
-	r.options.Files, r.options.Tries = files, 2
+	r.options.Files, r.options.Tries, r.options.Patience = files, 2, 2*time.Second
 	got := r.read(t, jobfile.Order{Job: "a", Name: "Box"})
 	if !strings.Contains(got.Plan.Missing, "cannot be reached") || !got.Passing {
 		t.Errorf("result %+v, want that it may be another time", got)

@@ -83,7 +83,7 @@ func start(t *testing.T, q ftpserver.Quirks, files map[string]string) *rig {
 		}
 	})
 	r.options = jobfile.Options{
-		Address: r.server.Addr().String(), User: "bblp", Password: "12345678", Patience: 1500 * time.Millisecond,
+		Address: r.server.Addr().String(), User: "bblp", Password: "12345678", Patience: 30 * time.Second,
 		Files: cache(t), Pictures: cache(t), Parse: parse, Tries: 5, Pause: 5 * time.Millisecond,
 	}
 	return r
@@ -148,8 +148,13 @@ func TestReader_ReadsAJobsFileOnce(t *testing.T) {
 	if n := r.server.Fetched("/cache/Box.gcode.3mf"); n != 1 {
 		t.Errorf("the file was fetched %d times, want once: it is kept", n)
 	}
-	if n := r.server.Sessions(); n > 1 {
-		t.Errorf("%d sessions are left open", n)
+	limit := time.After(30 * time.Second)
+	for r.server.Sessions() > 1 {
+		select {
+		case <-limit:
+			t.Fatalf("%d sessions are left open", r.server.Sessions())
+		case <-time.After(5 * time.Millisecond):
+		}
 	}
 }
 
@@ -187,6 +192,7 @@ func TestReader_WaitsForAFileThatComesLateAndGrows(t *testing.T) {
 
 func TestReader_RemembersHowDataConnectionsWork(t *testing.T) {
 	r := start(t, ftpserver.Quirks{HangOnProtected: true}, map[string]string{"/Box.3mf": "x"})
+	r.options.Patience = 2 * time.Second
 	got := r.read(t, jobfile.Order{Name: "Box"})
 	if got.Plan.File != "/Box.3mf" || !got.ClearData {
 		t.Errorf("result %+v", got)

@@ -70,7 +70,7 @@ func (s *talker) listen(tb testing.TB) string {
 
 func (s *talker) serve(raw net.Conn) {
 	defer raw.Close()
-	_ = raw.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = raw.SetDeadline(time.Now().Add(time.Minute))
 	conn := tls.Server(raw, &tls.Config{Certificates: []tls.Certificate{s.certificate}})
 	_, _ = fmt.Fprint(conn, "220 ready\r\n")
 	in, lines := bufio.NewReader(conn), s.lines
