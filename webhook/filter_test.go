@@ -120,6 +120,9 @@ func TestQuiet_Hours(t *testing.T) {
 	local := func(month, day, hour, minute int) time.Time {
 		return time.Date(2026, time.Month(month), day, hour, minute, 0, 0, berlin)
 	}
+	utc := func(month, day, hour, minute int) time.Time {
+		return time.Date(2026, time.Month(month), day, hour, minute, 0, 0, time.UTC)
+	}
 	night := webhook.Quiet{Mode: "hold", From: "22:00", To: "07:00"}
 	for _, c := range []struct {
 		q     webhook.Quiet
@@ -135,6 +138,12 @@ func TestQuiet_Hours(t *testing.T) {
 		{webhook.Quiet{From: "00:00", To: "23:59"}, local(6, 2, 12, 30), false, time.Time{}},
 		// The night in which summer time begins is an hour shorter.
 		{night, local(3, 28, 23, 0), true, local(3, 29, 7, 0)},
+		// An hour that is there twice is quiet from the first time to the last.
+		{webhook.Quiet{Mode: "hold", From: "02:30", To: "03:15"}, utc(10, 25, 0, 29), false, time.Time{}},
+		{webhook.Quiet{Mode: "hold", From: "02:30", To: "03:15"}, utc(10, 25, 0, 30), true, utc(10, 25, 2, 15)},
+		{webhook.Quiet{Mode: "hold", From: "02:30", To: "03:15"}, utc(10, 25, 1, 10), true, utc(10, 25, 2, 15)},
+		{webhook.Quiet{Mode: "hold", From: "22:00", To: "02:30"}, utc(10, 25, 1, 10), true, utc(10, 25, 1, 30)},
+		{webhook.Quiet{Mode: "hold", From: "22:00", To: "02:30"}, utc(3, 29, 1, 10), true, utc(3, 29, 1, 30)},
 	} {
 		until, quiet := c.q.Ends(c.at.UTC(), berlin)
 		if quiet != c.quiet || !until.Equal(c.until) {
@@ -146,6 +155,13 @@ func TestQuiet_Hours(t *testing.T) {
 		local(6, 1, 7, 59): local(6, 1, 8, 0), local(6, 1, 8, 0): local(6, 2, 8, 0), local(3, 28, 9, 0): local(3, 29, 8, 0),
 	} {
 		if got := d.Next(from.UTC(), berlin); !got.Equal(want) {
+			t.Errorf("the digest after %s is at %s, want %s", from, got, want)
+		}
+	}
+	// In an hour that is there twice it comes the first time, and not again.
+	d.At = "02:30"
+	for from, want := range map[time.Time]time.Time{utc(10, 24, 12, 0): utc(10, 25, 0, 30), utc(10, 25, 0, 30): utc(10, 26, 1, 30), utc(3, 28, 12, 0): utc(3, 29, 1, 30)} {
+		if got := d.Next(from, berlin); !got.Equal(want) {
 			t.Errorf("the digest after %s is at %s, want %s", from, got, want)
 		}
 	}

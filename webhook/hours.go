@@ -16,16 +16,26 @@ func clockTime(text string) (int, error) {
 	return h*60 + m, nil
 }
 
-// on is a time of day some days after a time, in its zone. In the hour that a
-// change to summer time leaves out, it is the moment after it. The day is
+// on is a time of day some days after a time, in its zone. Where clocks show
+// it twice, it is the first time, or else the last. In the hour that a change to
+// summer time leaves out, it is as much later as that is long. The day is
 // counted by its date: some zones leave out midnight.
-func on(at time.Time, days, minutes int) time.Time {
+func on(at time.Time, days, minutes int, first bool) time.Time {
 	y, m, d := at.Date()
-	t := time.Date(y, m, d+days, minutes/60, minutes%60, 0, 0, at.Location())
-	_, offset := t.Zone()
-	shown := t.Unix() + int64(offset)
-	asked := time.Date(y, m, d+days, minutes/60, minutes%60, 0, 0, time.UTC).Unix()
-	return t.Add(time.Duration(max(asked-shown, 0)) * time.Second)
+	wall := time.Date(y, m, d+days, minutes/60, minutes%60, 0, 0, time.UTC)
+	// What it is with the offset from before a change of the clocks, and from after one.
+	with := func(near time.Duration) (t time.Time, shown bool) {
+		_, offset := wall.Add(near).In(at.Location()).Zone()
+		t = wall.Add(-time.Duration(offset) * time.Second).In(at.Location())
+		_, there := t.Zone()
+		return t, there == offset
+	}
+	early, before := with(-36 * time.Hour)
+	late, after := with(36 * time.Hour)
+	if after && (!before || !first) {
+		return late
+	}
+	return early
 }
 
 // Ends is when the quiet hours around a time end; false when there are none then.
@@ -40,9 +50,9 @@ func (q Quiet) Ends(at time.Time, zone *time.Location) (time.Time, bool) {
 	}
 	at = at.In(zone)
 	for day := -1; day <= 0; day++ {
-		start, end := on(at, day, from), on(at, day, to)
+		start, end := on(at, day, from, true), on(at, day, to, false)
 		if to <= from {
-			end = on(at, day+1, to)
+			end = on(at, day+1, to, false)
 		}
 		if !at.Before(start) && at.Before(end) {
 			return end, true
@@ -59,7 +69,7 @@ func (d Digest) Next(at time.Time, zone *time.Location) time.Time {
 	}
 	at = at.In(zone)
 	for day := range 3 {
-		if t := on(at, day, minutes); t.After(at) {
+		if t := on(at, day, minutes, true); t.After(at) {
 			return t
 		}
 	}
