@@ -132,7 +132,7 @@ func describePlate(s printer.State) Plate {
 		p.Problem = &why
 	}
 	active := s.Shown() == printer.Printing || s.Shown() == printer.Paused
-	p.CanSkip = active && s.Caps.SkipObjects && !s.Caps.ReadOnly() && left > 1
+	p.CanSkip = active && s.Caps.SkipObjects && !s.Caps.ReadOnly() && left > 1 && !job.Plan.Unlabelled
 	return p
 }
 

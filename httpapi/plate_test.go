@@ -113,6 +113,10 @@ func TestPlate_Objects(t *testing.T) {
 	if clip := list[1].(map[string]any); clip["id"] != 23.0 || clip["name"] != "Clip" || clip["skipped"] != true {
 		t.Errorf("second object %v", clip)
 	}
+	f.fleet.set(1, func(s *printer.Snapshot) { s.State.Job.Plan.Unlabelled = true })
+	if doc := objects(); doc["total"] != 3.0 || doc["can_skip"] != false {
+		t.Errorf("a file that does not label its objects: %v", doc)
+	}
 }
 
 func TestPlate_SkipObjects(t *testing.T) {

@@ -250,6 +250,10 @@ func checkObjects(s State, c Command) error {
 	if !s.Caps.SkipObjects {
 		return unsupported("a way to leave out objects")
 	}
+	if s.Job.Plan.Unlabelled {
+		return fault.New(fault.Conflict, "the file of this print does not say what belongs to which object, so none can be left out").
+			WithHint("switch on \"Exclude objects\" in the slicer, which can label 64 of them")
+	}
 	if len(c.Objects) == 0 || len(c.Objects) > MaxObjects {
 		return fault.New(fault.Invalid, "must name 1 to %d objects", MaxObjects).At("objects")
 	}

@@ -151,6 +151,8 @@ func TestCheck_Objects(t *testing.T) {
 	s.Job.SkippedObjects = []int{17}
 	planned := s
 	planned.Job.Plan = printer.Plan{File: "Box.3mf", Objects: []printer.Object{{ID: 17}, {ID: 23}, {ID: 42}}}
+	unlabelled := planned
+	unlabelled.Job.Plan.Unlabelled = true
 	strange := planned
 	strange.Job.SkippedObjects = []int{17, 999}
 	for _, c := range []struct {
@@ -160,6 +162,7 @@ func TestCheck_Objects(t *testing.T) {
 		want    string
 	}{
 		{"one of the plate", planned, []int{23}, ""},
+		{"of a file without labels", unlabelled, []int{23}, "none can be left out"},
 		{"none", planned, nil, "must name"},
 		{"not of the plate", planned, []int{23, 5}, "no object 5"},
 		{"left out before", planned, []int{17}, "already"},

@@ -28,6 +28,9 @@ type Plan struct {
 	Filaments []PlanFilament
 	// Objects are what the plate holds, at most MaxObjects.
 	Objects []Object
+	// Unlabelled: the file does not say what belongs to which object, so that
+	// none can be left out.
+	Unlabelled bool
 	// BedType is the slicer's name of the plate ("textured_plate"), or "".
 	BedType string
 	// NozzleDiameter and LayerHeight are in mm.
@@ -64,7 +67,7 @@ type Object struct {
 // Equal tells whether two plans are the same in every field.
 func (p Plan) Equal(o Plan) bool {
 	return p.File == o.File && p.Bytes == o.Bytes && p.Model == o.Model && p.Missing == o.Missing && p.Grams == o.Grams && p.Metres == o.Metres &&
-		p.Seconds == o.Seconds && slices.Equal(p.Filaments, o.Filaments) && slices.Equal(p.Objects, o.Objects) &&
+		p.Seconds == o.Seconds && slices.Equal(p.Filaments, o.Filaments) && slices.Equal(p.Objects, o.Objects) && p.Unlabelled == o.Unlabelled &&
 		p.BedType == o.BedType && p.NozzleDiameter == o.NozzleDiameter && p.LayerHeight == o.LayerHeight &&
 		p.Support == o.Support && p.Picture == o.Picture
 }

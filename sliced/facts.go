@@ -50,6 +50,9 @@ type Facts struct {
 	Time time.Duration
 	// Objects are what the plate holds, also those that were left out in the slicer.
 	Objects []Object
+	// Unlabelled tells that the G-code does not say what belongs to which
+	// object: a printer cannot leave one out.
+	Unlabelled bool
 	// Nozzles are the diameters in mm, one per nozzle.
 	Nozzles []float64
 	// BedType is the slicer's name of the plate: "textured_plate" in a 3MF

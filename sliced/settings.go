@@ -55,7 +55,7 @@ func readPlate(b []byte, f *Facts) error {
 		BedType texts `json:"bed_type"`
 		Nozzle  texts `json:"nozzle_diameter"`
 	}
-	if err := json.Unmarshal(b, &doc); err != nil {
+	if err := json.Unmarshal(unmarked(b), &doc); err != nil {
 		return err
 	}
 	f.fill(Facts{BedType: clip(doc.BedType.one()), Nozzles: diameters(doc.Nozzle)})
@@ -75,7 +75,7 @@ func readProject(b []byte, f *Facts) error {
 		IDs         texts `json:"filament_ids"`
 		Costs       texts `json:"filament_cost"`
 	}
-	if err := json.Unmarshal(b, &doc); err != nil {
+	if err := json.Unmarshal(unmarked(b), &doc); err != nil {
 		return err
 	}
 	f.fill(Facts{
@@ -88,6 +88,9 @@ func readProject(b []byte, f *Facts) error {
 	}
 	return nil
 }
+
+// unmarked is a text without the mark that editors put before UTF-8.
+func unmarked(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\ufeff")) }
 
 func diameters(list texts) []float64 {
 	var out []float64

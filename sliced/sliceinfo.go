@@ -122,6 +122,8 @@ func (p *plateInfo) metadata(key, value string) {
 		f.Grams = measure(value)
 	case "support_used":
 		f.Support, f.SupportKnown = yes(value), value != ""
+	case "label_object_enabled":
+		f.Unlabelled = value != "" && !yes(value)
 	case "filament_maps":
 		f.FilamentMaps = wholes(value)
 	}

@@ -20,6 +20,7 @@ func Sliced(r io.ReaderAt, size int64, _ string, plate int) (printer.Plan, Pictu
 	}
 	p := printer.Plan{
 		Grams: amount(f.Grams), Metres: amount(f.Metres), BedType: f.BedType, LayerHeight: amount(f.LayerHeight), Model: model(f.PrinterModel),
+		Unlabelled: f.Unlabelled,
 	}
 	if f.Time > 0 {
 		p.Seconds = printer.Some(int(math.Ceil(f.Time.Seconds())))
