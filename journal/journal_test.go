@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -39,6 +40,19 @@ func TestEvents_Table(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("events are\n%v\nwant\n%v", got, want)
+	}
+}
+
+func TestEvent_IsTheRowOfItsName(t *testing.T) {
+	for _, want := range journal.Events() {
+		if got, ok := journal.Event(want.Name); !ok || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s is %+v (%v), want %+v", want.Name, got, ok, want)
+		}
+	}
+	for _, name := range []string{"", "*", "Print_started", "print_started "} {
+		if got, ok := journal.Event(name); ok || got.Name != "" {
+			t.Errorf("%q is %+v", name, got)
+		}
 	}
 }
 

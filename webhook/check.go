@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"maps"
 	"mime"
 	"net/http"
 	"regexp"
@@ -167,21 +166,31 @@ func reservedHeaders() []string {
 	}
 }
 
-func (e Endpoint) checkFilters(all *Problems) {
-	known := map[string]bool{"*": true}
+// eventNames are those that an endpoint may ask for.
+func eventNames() []string {
+	names := []string{"*"}
 	for _, row := range journal.Events() {
-		known[row.Name] = true
+		names = append(names, row.Name)
 	}
-	others := "; there are " + strings.Join(slices.Sorted(maps.Keys(known)), ", ")
+	slices.Sort(names)
+	return names
+}
+
+func (e Endpoint) checkFilters(all *Problems) {
+	asked := false
 	names := func(field string, list []string) {
 		if tooLong(all, field, len(list)) {
 			return
 		}
 		for i, name := range list {
-			if !known[name] {
-				all.add(fmt.Sprintf("%s.%d", field, i), "there is no event %.64q%s", name, others)
-				others = "" // Once is enough.
+			if _, known := journal.Event(name); known || name == "*" {
+				continue
 			}
+			others := ""
+			if !asked { // Once is enough.
+				asked, others = true, "; there are "+strings.Join(eventNames(), ", ")
+			}
+			all.add(fmt.Sprintf("%s.%d", field, i), "there is no event %.64q%s", name, others)
 		}
 	}
 	names("events", e.Events)

@@ -21,16 +21,15 @@ type view struct {
 }
 
 func viewOf(ev Event) view {
-	v := view{Event: ev, row: journal.Row{Name: ev.Entry.Name, Label: ev.Entry.Name}}
+	v := view{Event: ev}
 	// Data that cannot be read leaves its fields unknown: the event still counts.
 	_ = json.Unmarshal(ev.Entry.Data, &v.detail)
 	if json.Unmarshal(ev.Entry.Data, &v.data) != nil {
 		v.data = nil
 	}
-	for _, row := range journal.Events() {
-		if row.Name == ev.Entry.Name {
-			v.row = row
-		}
+	var known bool
+	if v.row, known = journal.Event(ev.Entry.Name); !known {
+		v.row = journal.Row{Name: ev.Entry.Name, Label: ev.Entry.Name}
 	}
 	return v
 }
