@@ -42,7 +42,7 @@ func TestSchemathesis(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute) // a minute or two where nothing else runs
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Minute) // a minute or two where nothing else runs
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "schemathesis", "--config-file", config, "run", "http://"+address+"/api/v1/openapi.json",
 		"--header", "X-API-Key: "+key, "--header", "Connection: close", "--no-color")
