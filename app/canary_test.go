@@ -108,7 +108,7 @@ func newCage(t *testing.T, format string) *cage {
 // call sends a request and keeps what is answered, headers too.
 func (c *cage) call(method, path, kind, body string, header ...string) string {
 	c.t.Helper()
-	ctx, cancel := context.WithTimeout(c.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(c.t.Context(), 2*time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, method, "http://"+c.ready.HTTP+path, strings.NewReader(body))
 	if err != nil {

@@ -57,7 +57,7 @@ func (r *running) reports(key string) map[string]jobReport {
 // ran waits until a job has run, and gives it.
 func (r *running) ran(key, name string) jobReport {
 	r.t.Helper()
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for {
 		j := r.reports(key)[name]
 		switch {
@@ -174,7 +174,7 @@ func TestApp_RunsAreRememberedAndBackupsCanBeOff(t *testing.T) {
 	if _, code := second.ask(key, http.MethodPost, "/api/v1/jobs/backup/run", ""); code != http.StatusAccepted {
 		t.Fatalf("by hand: %d", code)
 	}
-	for deadline := time.Now().Add(30 * time.Second); !second.reports(key)["backup"].LastRun.OK; {
+	for deadline := time.Now().Add(2 * time.Minute); !second.reports(key)["backup"].LastRun.OK; {
 		if time.Now().After(deadline) {
 			t.Fatalf("no backup: %+v", second.reports(key)["backup"].LastRun)
 		}

@@ -207,11 +207,11 @@ func TestApp_HTTPSDoesNotWaitForSlowClients(t *testing.T) {
 			}
 			defer func() { _ = c.Close() }()
 			say(c)
-			_ = c.SetReadDeadline(time.Now().Add(15 * time.Second))
+			_ = c.SetReadDeadline(time.Now().Add(25 * time.Second)) // a whole request may take 30 s
 			begun := time.Now()
 			_, err = io.Copy(io.Discard, c)
 			var late net.Error
-			if errors.As(err, &late) && late.Timeout() || time.Since(begun) > 10*time.Second {
+			if errors.As(err, &late) && late.Timeout() {
 				t.Errorf("it is still connected after %s: %v", time.Since(begun), err)
 			}
 		})

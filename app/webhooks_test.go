@@ -48,7 +48,7 @@ func receiver(t *testing.T, statuses map[string]int, next http.Handler) (*httpte
 // wait gives the first request that is wanted.
 func wait(t *testing.T, what string, got <-chan arrived, want func(arrived) bool) arrived {
 	t.Helper()
-	deadline := time.After(20 * time.Second)
+	deadline := time.After(2 * time.Minute)
 	for {
 		select {
 		case a := <-got:
