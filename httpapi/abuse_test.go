@@ -213,7 +213,7 @@ func TestAbuse_SmuggledRequests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+		_ = c.SetDeadline(time.Now().Add(25 * time.Second)) // the server's own limit is 30 s
 		_, _ = io.WriteString(c, "POST /oauth/token HTTP/1.1\r\nHost: x\r\n"+head+"\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n")
 		all, err := io.ReadAll(c)
 		_ = c.Close()
@@ -246,12 +246,12 @@ func TestAbuse_SlowClients(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer func() { _ = c.Close() }()
-			_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(time.Minute))
 			if _, err := fmt.Fprint(c, said); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := io.ReadAll(c); errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Error("it is still connected after 10 s")
+				t.Error("it is still connected after a minute")
 			}
 		})
 	}

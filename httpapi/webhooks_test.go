@@ -129,7 +129,7 @@ func (h *hooks) deliveries(t *testing.T, id, query string) (list []map[string]an
 // until asks again and again until something holds.
 func until(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	tick, end := time.NewTicker(10*time.Millisecond), time.NewTimer(30*time.Second)
+	tick, end := time.NewTicker(10*time.Millisecond), time.NewTimer(2*time.Minute)
 	defer tick.Stop()
 	defer end.Stop()
 	for !holds() {
