@@ -106,3 +106,20 @@ func planRecord(t *testing.T, o archive.Options, result printer.Result) archive.
 	}
 	return rec
 }
+
+func TestSampler_KeepsThePlanOfAJobWhoseEndCameWithTheNextOne(t *testing.T) {
+	r := archive.New(newShelf())
+	sampler := r.Sampler()
+	sampler.Apply(t.Context(), picture(0, "J1", func(st *printer.State) { st.Job.Attached, st.Job.Plan = true, sliced() }))
+	sampler.Apply(t.Context(), picture(4, "J2", nil))
+	if err := r.Apply(t.Context(), story(`print_failed J1 {"job_name":"cube","progress":50,"result":"failed"}`, `print_started J2 {"job_name":"cube"}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	sampler.Apply(t.Context(), picture(6, "J2", nil))
+	if rec, err := r.Job(t.Context(), "J1"); err != nil || rec.Grams() != printer.Some(7.6) || rec.Result != printer.Failure || rec.Progress != printer.Some(50) {
+		t.Errorf("the record is %+v (%v), want one of 7.6 g at 50 %%", rec, err)
+	}
+	if rec, err := r.Job(t.Context(), "J2"); err != nil || rec.Grams().Known || rec.Status() != "printing" {
+		t.Errorf("the record of the next job is %+v (%v)", rec, err)
+	}
+}

@@ -34,6 +34,9 @@ type watch struct {
 	// settled: its end has been written.
 	settled bool
 	seen    observation
+	// left is the job before, nil when all that was seen of it is written: its
+	// end came with the beginning of this one. It waits for its record.
+	left *watch
 }
 
 const (
@@ -65,10 +68,15 @@ func (s *Sampler) Apply(ctx context.Context, changes []printer.Change) {
 	var watched []*watch
 	for _, c := range changes {
 		w := s.watch(ctx, c)
-		if w == nil || !w.take(c.Next, s.at(c.Next)) {
+		if w == nil {
 			continue
 		}
-		due, watched = append(due, w.change()), append(watched, w)
+		if l := w.left; l != nil && s.at(c.Next).Sub(w.first) >= settleTime {
+			due, watched, w.left = append(due, l.change()), append(watched, l), nil
+		}
+		if w.take(c.Next, s.at(c.Next)) {
+			due, watched = append(due, w.change()), append(watched, w)
+		}
 	}
 	s.write(ctx, due, watched)
 }
@@ -111,6 +119,9 @@ func (s *Sampler) flush(ctx context.Context) {
 	var due []Change
 	var watched []*watch
 	for _, w := range s.printers {
+		if w.left != nil {
+			due, watched, w.left = append(due, w.left.change()), append(watched, w.left), nil
+		}
 		if w.job != "" && w.news && w.found {
 			due, watched = append(due, w.change()), append(watched, w)
 		}
@@ -139,7 +150,11 @@ func (s *Sampler) watch(ctx context.Context, c printer.Change) *watch {
 		s.closeOthers(ctx, id, job)
 	}
 	if w == nil || w.job != job {
-		w = &watch{job: job, first: s.at(c.Next), seen: observation{tariff: s.r.tariff}}
+		next := &watch{job: job, first: s.at(c.Next), seen: observation{tariff: s.r.tariff}}
+		if w != nil && w.job != "" && w.news && !w.settled {
+			next.left = w
+		}
+		w = next
 		s.printers[id] = w
 	}
 	if job == "" {
