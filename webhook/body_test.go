@@ -121,6 +121,37 @@ func TestRender_StandardOfAProgressAndOfAPrinter(t *testing.T) {
 	}
 }
 
+func TestRender_DurationOfAJobThatJustBegan(t *testing.T) {
+	for name, c := range map[string]struct {
+		event string
+		after time.Duration
+		want  string
+	}{
+		"within a second of two":      {"print_started", 1100 * time.Millisecond, `"duration":0,`},
+		"found some time later":       {"print_started", 90 * time.Second, `"duration":90,`},
+		"under way, whole seconds":    {"first_layer_complete", 59900 * time.Millisecond, `"duration":59,`},
+		"under way, the first second": {"first_layer_complete", 1100 * time.Millisecond, `"duration":1,`},
+	} {
+		e := journal.Entry{Seq: 9, Time: at().Truncate(time.Second).Add(c.after), Name: c.event, PrinterID: 1, Job: "J", Data: []byte(`{"started_at":"` + at().Format(time.RFC3339) + `"}`)}
+		if got := render(t, webhook.Endpoint{}, e, webhook.Facts{}); !strings.Contains(got, c.want) {
+			t.Errorf("%s: the body lacks %s: %s", name, c.want, got)
+		}
+	}
+}
+
+func TestRender_AReasonThatNamesItsCodeSaysItOnce(t *testing.T) {
+	for data, want := range map[string]string{
+		`{"reason":"Nozzle is clogged (0300_4006)","code":"0300_4006"}`: `"message":"P: Nozzle is clogged (0300_4006)"`,
+		`{"reason":"HMS_0300_1A00","code":"HMS_0300_1A00"}`:             `"message":"P: HMS_0300_1A00"`,
+		`{"reason":"Nozzle is clogged","code":"0300_4006"}`:             `"message":"P: Nozzle is clogged, 0300_4006"`,
+	} {
+		e := journal.Entry{Seq: 9, Time: at(), Name: "printer_error", PrinterID: 1, Printer: "P", Data: []byte(data)}
+		if got := render(t, webhook.Endpoint{Format: "bambuddy"}, e, webhook.Facts{}); !strings.Contains(got, want) {
+			t.Errorf("the body lacks %s: %s", want, got)
+		}
+	}
+}
+
 func TestRender_BambuddyIsFlatAndAllText(t *testing.T) {
 	done := job(printer.Success, 100, "", 8100, filament("PLA", 15.2))
 	running := done

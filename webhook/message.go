@@ -3,7 +3,6 @@ package webhook
 import (
 	"bytes"
 	"encoding/json"
-	"math"
 	"regexp"
 	"slices"
 	"time"
@@ -208,7 +207,11 @@ func (v view) seconds() (int, bool) {
 	case d.DurationSeconds != nil:
 		return *d.DurationSeconds, true
 	case d.Result == "" && d.StartedAt != nil && !v.Entry.Time.Before(*d.StartedAt):
-		return int(math.Round(v.Entry.Time.Sub(*d.StartedAt).Seconds())), true
+		// The start is told to the second: what lies between it and the event that tells of it is none.
+		if passed := int(v.Entry.Time.Sub(*d.StartedAt).Seconds()); passed > 1 || v.Entry.Name != "print_started" {
+			return passed, true
+		}
+		return 0, true
 	case v.Entry.Name == "print_started":
 		return 0, true
 	}

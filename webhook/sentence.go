@@ -130,8 +130,9 @@ func (v view) sentence(zone *time.Location) (title, message string) {
 	for _, part := range phrases()[v.Entry.Name].parts {
 		before, rest, _ := strings.Cut(part, "{")
 		name, after, _ := strings.Cut(rest, "}")
-		if table[name] != "" {
-			parts = append(parts, before+table[name]+after)
+		// A reason that names its code has said it.
+		if word := table[name]; word != "" && (name != "code" || !strings.Contains(w.reason, word)) {
+			parts = append(parts, before+word+after)
 		}
 	}
 	message = strings.Join(about, " on ")
