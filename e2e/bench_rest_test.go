@@ -78,7 +78,7 @@ func startREST(tb testing.TB, v *fleet) *rest {
 	s.measured = launch(tb, path, []string{"SUPERVISOR_TOKEN="}, "serve", "--data", s.folder)
 	_ = dial(tb, s.address).Close()
 	s.all = s.key("full_access", "unlimited")
-	for deadline := time.Now().Add(time.Minute); ; {
+	for deadline := time.Now().Add(patience); ; {
 		online := 0
 		var printers []struct{ Connected bool }
 		if err := json.Unmarshal(s.get("/api/v1/printers"), &printers); err != nil {
@@ -93,7 +93,7 @@ func startREST(tb testing.TB, v *fleet) *rest {
 			return s
 		}
 		if time.Now().After(deadline) {
-			tb.Fatalf("only %d of %d printers are connected after a minute", online, len(v.last))
+			tb.Fatalf("only %d of %d printers are connected after %s", online, len(v.last), patience)
 		}
 		<-time.After(100 * time.Millisecond)
 	}

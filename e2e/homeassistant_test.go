@@ -148,13 +148,13 @@ func (h *homeAssistant) becomes(id, want string, limit time.Duration) {
 }
 
 // early waits until a printer prints and is not near the end of it, where what a
-// test does next would come too late.
+// test does next would come too late: it has some of its minutes left.
 func (h *homeAssistant) early(slug string) {
 	h.t.Helper()
-	eventually(h.t, slug+" prints and has not come far", 3*time.Minute, func() (bool, string) {
-		activity, progress := h.state("sensor."+slug+"_activity").State, h.state("sensor."+slug+"_progress").State
-		percent, err := strconv.Atoi(progress)
-		return activity == "printing" && err == nil && percent <= 60, activity + " at " + progress + " %"
+	eventually(h.t, slug+" prints and has time left", 2*patience, func() (bool, string) {
+		activity, left := h.state("sensor."+slug+"_activity").State, h.state("sensor."+slug+"_remaining_time").State
+		minutes, err := strconv.ParseFloat(left, 64)
+		return activity == "printing" && err == nil && minutes >= 8, activity + ", minutes left: " + left
 	})
 }
 
