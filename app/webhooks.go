@@ -165,18 +165,8 @@ func (a *App) awaitRecord(ctx context.Context, seq uint64) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, recordLimit)
 	defer cancel()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			a.recordBehind.Store(true)
-			return
-		case <-tick.C:
-		}
-		if reached, err := a.recorder.Cursor(ctx); err != nil || reached >= seq {
-			return
-		}
+	if err := a.recorder.Wait(ctx, seq); err != nil && ctx.Err() != nil {
+		a.recordBehind.Store(true)
 	}
 }
 
@@ -204,7 +194,7 @@ func (a *App) disabledWebhooks() string {
 }
 
 // notices is the follower that tells people in Home Assistant of an endpoint
-// that was switched off.
+// that was switched off. It runs only where there is a Home Assistant.
 type notices struct{ app *App }
 
 // Name is the name of the cursor.

@@ -32,6 +32,8 @@ type Recorder struct {
 	log    *slog.Logger
 	now    func() time.Time
 
+	grown grown
+
 	// mu orders what is written to the store, so that the catalogue is told in
 	// the same order; it is held for a transaction.
 	mu sync.Mutex
@@ -69,6 +71,47 @@ func (r *Recorder) Name() string { return "archive" }
 // Cursor is the last sequence number that was recorded.
 func (r *Recorder) Cursor(ctx context.Context) (uint64, error) { return r.store.Cursor(ctx) }
 
+// Wait returns when an event is recorded, or ctx ends with its error.
+func (r *Recorder) Wait(ctx context.Context, seq uint64) error {
+	for {
+		more := r.grown.wait() // Asked for before the cursor, so that nothing is missed between.
+		reached, err := r.store.Cursor(ctx)
+		if err != nil || reached >= seq {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-more:
+		}
+	}
+}
+
+// grown tells who waits that more is recorded.
+type grown struct {
+	mu sync.Mutex
+	// waits is closed when there is more, nil while nobody waits.
+	waits chan struct{}
+}
+
+func (g *grown) wait() <-chan struct{} {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waits == nil {
+		g.waits = make(chan struct{})
+	}
+	return g.waits
+}
+
+func (g *grown) tell() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.waits != nil {
+		close(g.waits)
+		g.waits = nil
+	}
+}
+
 // Apply records the entries that are about jobs. Lost entries leave a record
 // incomplete; the printers' values complete it (Sampler).
 func (r *Recorder) Apply(ctx context.Context, entries []journal.Entry, lost int) error {
@@ -93,9 +136,13 @@ func (r *Recorder) Apply(ctx context.Context, entries []journal.Entry, lost int)
 	for _, job := range order {
 		changes = append(changes, following(job, byJob[job]))
 	}
-	return r.write(func() ([]Record, error) {
+	err := r.write(func() ([]Record, error) {
 		return r.store.Apply(ctx, entries[len(entries)-1].Seq, changes)
 	})
+	if err == nil {
+		r.grown.tell()
+	}
+	return err
 }
 
 // following is what the events of one job do to its record.
