@@ -103,7 +103,11 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 	}
 	parts.start("archive", a.recorder.Run)
 	parts.start("webhooks", a.hooks.Run)
-	for _, f := range []journal.Follower{a.recorder, a.discovery.Follower(a.store), a.hooks, notices{a}} {
+	followers, err := a.followers(ctx)
+	if err != nil {
+		return err
+	}
+	for _, f := range followers {
 		parts.start("follower "+f.Name(), func(ctx context.Context) error {
 			return journal.Follow(ctx, a.log, a.store, f)
 		})
@@ -124,6 +128,17 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 			"hint", "\"printwire admin\" gives it a password and shows it once")
 	}
 	return nil
+}
+
+// followers are what acts on events.
+func (a *App) followers(ctx context.Context) ([]journal.Follower, error) {
+	list := []journal.Follower{a.recorder, a.discovery.Follower(a.store), a.hooks}
+	if n := (notices{a}); a.supervisor != nil {
+		list = append(list, n)
+	} else if err := a.store.Forget(ctx, n.Name()); err != nil { // The file may come from where there was a Home Assistant.
+		return nil, err
+	}
+	return list, nil
 }
 
 // printerIDs are the numbers of all printers.

@@ -144,6 +144,26 @@ func (s *Store) Advance(ctx context.Context, name string, seq uint64) error {
 	return nil
 }
 
+// Forget drops the cursor of a follower that is no more, so that retention
+// keeps nothing for it. One that comes back begins anew.
+func (s *Store) Forget(ctx context.Context, name string) error {
+	known := false
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		known = bucketCursors.in(tx).Get([]byte(name)) != nil
+		return nil
+	})
+	if err == nil && known {
+		err = s.write(ctx, func(tx *bbolt.Tx) error { return bucketCursors.in(tx).Delete([]byte(name)) })
+	}
+	if err != nil {
+		return fmt.Errorf("dropping the cursor of %s: %w", name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.followers, name)
+	return nil
+}
+
 func cursorIn(tx *bbolt.Tx, name string) (uint64, error) {
 	v := bucketCursors.in(tx).Get([]byte(name))
 	if v == nil {

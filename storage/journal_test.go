@@ -99,6 +99,35 @@ func TestStore_RetainCountsWhatItDropped(t *testing.T) {
 	}
 }
 
+// TestStore_Forget: retention keeps nothing for a follower that is no more.
+func TestStore_Forget(t *testing.T) {
+	ctx, now := t.Context(), time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
+	s := mustOpen(t, storage.Options{Retention: storage.Retention{Entries: 3}, Now: func() time.Time { return now }})
+	if err := s.Append(ctx, entriesAt(now, 10)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Advance(ctx, "old", 2); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Cursor(ctx, "old"); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := s.Retain(ctx); err != nil || n != 2 {
+		t.Errorf("%d were dropped (%v), want the 2 that the follower has read", n, err)
+	}
+	for range 2 {
+		if err := s.Forget(ctx, "old"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n, err := s.Retain(ctx); err != nil || n != 5 {
+		t.Errorf("%d more were dropped (%v), want all but the newest 3", n, err)
+	}
+	if seq, err := s.Cursor(ctx, "old"); err != nil || seq != 0 {
+		t.Errorf("it comes back at %d (%v), want 0", seq, err)
+	}
+}
+
 func TestStore_Advance(t *testing.T) {
 	ctx := context.Background()
 	s := mustOpen(t, storage.Options{})
