@@ -115,7 +115,11 @@ func (b *backups) copyTo(ctx context.Context, path string) (size int64, err erro
 	if err = errors.Join(err, failed, file.Close()); err != nil {
 		return 0, withoutPath(err)
 	}
-	if err := storage.CheckFile(path); err != nil {
+	err = storage.CheckFile(ctx, path)
+	switch {
+	case ctx.Err() != nil:
+		return 0, ctx.Err()
+	case err != nil:
 		return 0, fault.New(fault.KindOf(err), "what was written cannot be read again")
 	}
 	return info.Size(), nil

@@ -102,7 +102,7 @@ func TestBackups_TheOldestOfOurOwnGo(t *testing.T) {
 	if err != nil || info.Mode().Perm() != 0o600 || filepath.Base(path) != made[3] {
 		t.Errorf("the newest is %s, %v (%v)", path, info, err)
 	}
-	if err := storage.CheckFile(path); err != nil {
+	if err := storage.CheckFile(t.Context(), path); err != nil {
 		t.Errorf("a backup: %v", err)
 	}
 }

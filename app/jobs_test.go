@@ -185,7 +185,7 @@ func TestApp_RunsAreRememberedAndBackupsCanBeOff(t *testing.T) {
 	if err != nil || len(found) != 1 {
 		t.Fatalf("backups: %v (%v)", found, err)
 	}
-	if err := storage.CheckFile(found[0]); err != nil {
+	if err := storage.CheckFile(t.Context(), found[0]); err != nil {
 		t.Error(fmt.Errorf("the backup: %w", err))
 	}
 }

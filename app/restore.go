@@ -25,7 +25,7 @@ func Restore(data string, backup io.Reader, now time.Time) (kept string, err err
 	}
 	whole := bufio.NewReader(backup)
 	if _, err := whole.Peek(1); errors.Is(err, io.EOF) {
-		return "", fault.New(fault.Invalid, "the backup is empty") // an empty file would pass for a new database
+		return "", fault.New(fault.Invalid, "it is empty").WithHint("expected a file that \"printwire backup\" or the bridge's backups wrote") // an empty file would pass for a new database
 	}
 	path := filepath.Join(data, databaseName)
 	before, err := os.Stat(path)

@@ -39,7 +39,7 @@ func (c restoreCmd) Run(env Env) error {
 	}
 	kept, err := app.Restore(data, file, time.Now())
 	if err != nil {
-		return err
+		return fmt.Errorf("restoring %s: %w", c.File, err)
 	}
 	return c.show(env, restored{data, kept}, func(w io.Writer) error {
 		_, err := fmt.Fprintf(w, "The backup is restored into %s.\n", data)

@@ -150,7 +150,7 @@ func TestCommandLine_RestoresWhatWasBackedUp(t *testing.T) {
 		if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if out, err := h.run("restore", bad); err == nil || strings.Contains(out, ".restore") {
+		if out, err := h.run("restore", bad); code(err) != 2 || strings.Contains(out, ".restore") || !strings.Contains(out, bad) || !strings.Contains(out, "expected a file that") {
 			t.Errorf("a backup that is %s: %v, %s", name, err, out)
 		}
 	}

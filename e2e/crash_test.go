@@ -117,7 +117,7 @@ func crashOnce(t *testing.T, plan crashPlan) (killed bool, err error) {
 func verifyCrash(t *testing.T, folder string, seed uint64) bool {
 	t.Helper()
 	path := filepath.Join(folder, "printwire.db")
-	if err := storage.CheckFile(path); err != nil {
+	if err := storage.CheckFile(t.Context(), path); err != nil {
 		t.Error(err)
 		return false
 	}

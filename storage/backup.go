@@ -103,9 +103,26 @@ func (g *guarded) Write(b []byte) (n int, err error) {
 	return n, err
 }
 
-// Check examines every page of the open file.
-func (s *Store) Check(_ context.Context) error {
-	return s.db.View(func(tx *bbolt.Tx) error { return check(tx, s.path) })
+// Check examines every page of the open file, unless ctx ends.
+func (s *Store) Check(ctx context.Context) error {
+	return unlessEnded(ctx, func() error { return s.db.View(func(tx *bbolt.Tx) error { return check(tx, s.path) }) })
+}
+
+// unlessEnded is what examine finds, or the end of ctx. The library cannot be
+// interrupted: an examination that nobody waits for any more goes on to its
+// end. It closes what it opened; of an open store, Close waits for it.
+func unlessEnded(ctx context.Context, examine func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	found := make(chan error, 1)
+	go func() { found <- examine() }() // owner: unlessEnded waits; after the end of ctx, Close of the store or nobody: it ends by itself
+	select {
+	case err := <-found:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func check(tx *bbolt.Tx, path string) error {
@@ -121,18 +138,20 @@ func check(tx *bbolt.Tx, path string) error {
 	return nil
 }
 
-// CheckFile examines a file that nobody uses.
+// CheckFile examines a file that nobody uses, unless ctx ends.
 // fault.Conflict: it is in use, or a newer program wrote it.
-func CheckFile(path string) error {
+func CheckFile(ctx context.Context, path string) error {
 	if _, err := os.Stat(path); err != nil {
 		return fmt.Errorf("checking a database: %w", err)
 	}
-	db, err := openChecked(path, 2*time.Second)
-	if err != nil {
-		return err
-	}
-	err = db.View(func(tx *bbolt.Tx) error { return check(tx, path) })
-	return errors.Join(err, db.Close())
+	return unlessEnded(ctx, func() error {
+		db, err := openChecked(path, 2*time.Second)
+		if err != nil {
+			return err
+		}
+		err = db.View(func(tx *bbolt.Tx) error { return check(tx, path) })
+		return errors.Join(err, db.Close())
+	})
 }
 
 // Restore replaces the file at path, which nobody may have open, by a backup:
@@ -146,7 +165,7 @@ func Restore(path string, backup io.Reader, now time.Time) error {
 	if err := writeFile(temp, backup); err != nil {
 		return fmt.Errorf("writing the restored database: %w", err)
 	}
-	if err := CheckFile(temp); err != nil {
+	if err := CheckFile(context.Background(), temp); err != nil {
 		return unusable(err)
 	}
 	if err := skipNumbers(temp, now); err != nil {
@@ -169,10 +188,14 @@ func Restore(path string, backup io.Reader, now time.Time) error {
 // unusable says what is wrong with a backup; where it lay for the check helps nobody.
 func unusable(err error) error {
 	var found *fault.Error
-	if errors.As(err, &found) && found.Err != nil && found.Kind == fault.Internal {
-		err = found.Err
+	switch {
+	case !errors.As(err, &found):
+		return fmt.Errorf("checking the backup: %w", err)
+	case found.Kind == fault.Internal && found.Err != nil:
+		return fault.New(fault.Invalid, "it is no whole backup of a database: %w", found.Err).
+			WithHint("expected a file that \"printwire backup\" or the bridge's backups wrote")
 	}
-	return fault.New(fault.KindOf(err), "it is no whole backup of a database: %w", err)
+	return found
 }
 
 func writeFile(path string, r io.Reader) error {

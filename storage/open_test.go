@@ -32,7 +32,7 @@ func mustOpen(t testing.TB, o storage.Options) *storage.Store {
 		if err := s.Close(); err != nil {
 			t.Errorf("Close: %v", err)
 		}
-		if err := storage.CheckFile(o.Path); err != nil {
+		if err := storage.CheckFile(context.Background(), o.Path); err != nil {
 			t.Errorf("after the test: %v", err)
 		}
 	})
@@ -281,7 +281,7 @@ func TestStore_Backup(t *testing.T) {
 		}
 		for _, text := range []string{"no database", backup.String()[:9000]} {
 			err := storage.Restore(path, strings.NewReader(text), time.Now())
-			if err == nil || !strings.Contains(err.Error(), "no whole backup") || strings.Contains(err.Error(), path) {
+			if err == nil || !strings.Contains(err.Error(), "no whole backup") || strings.Contains(err.Error(), path) || !fault.Is(err, fault.Invalid) || fault.HintOf(err) == "" {
 				t.Errorf("a backup of %d bytes: %v, want a sentence about it and not about a file of ours", len(text), err)
 			}
 		}
