@@ -284,11 +284,16 @@ func removeDelivery(tx *bbolt.Tx, k webhook.Key) error {
 	if v == nil {
 		return nil
 	}
-	var old webhook.Delivery
+	var old struct { // What says where it is, and no more: this is done for each change of each delivery.
+		State webhook.State `json:"state"`
+		Apart bool          `json:"apart"`
+		Due   time.Time     `json:"due_at"`
+		Ended time.Time     `json:"ended_at"`
+	}
 	if err := bucketDeliveries.decode(v, &old); err != nil {
 		return err
 	}
-	index, at := place(old)
+	index, at := place(webhook.Delivery{Key: k, State: old.State, Apart: old.Apart, Due: old.Due, Ended: old.Ended})
 	if err := index.in(tx).Delete(at); err != nil {
 		return fmt.Errorf("removing the place of %s: %w", k.ID(), err)
 	}
