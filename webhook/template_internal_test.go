@@ -26,6 +26,21 @@ func TestExecute_ALoopThatWritesNothingHasAnEndInTime(t *testing.T) {
 	}
 }
 
+func TestExecute_AMachineThatStandsStillIsNoSlowTemplate(t *testing.T) {
+	dot := map[string]any{"data": map[string]any{"events": make([]any, 20)}}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	asked := 0
+	now := func() time.Time {
+		if asked++; asked%10 == 0 {
+			at = at.Add(time.Minute)
+		}
+		return at
+	}
+	if text, err := execute(`{{range .data.events}}x{{end}}`, dot, now); err != nil || text != strings.Repeat("x", 20) {
+		t.Errorf("it stood still %d times: %q (%v)", asked/10, text, err)
+	}
+}
+
 func TestLane_APanicIsAnError(t *testing.T) {
 	l := newLane(New(Options{}), Endpoint{ID: "x", Enabled: true}, Health{}) // Without a store.
 	if _, err := l.guarded(t.Context()); err == nil {
