@@ -174,9 +174,21 @@ func withoutPath(err error) error {
 
 // failedBackup says that the last backup failed, "" when it did not.
 func (a *App) failedBackup() string {
-	j, err := a.jobs.job(backupJob)
-	if err != nil || j.Last.Started.IsZero() || j.Last.OK {
+	failed := a.jobs.failure(backupJob)
+	if failed == "" {
 		return ""
 	}
-	return "The last backup failed: " + sentence(j.Last.Message)
+	return "The last backup failed: " + sentence(failed)
+}
+
+// failure says why the last run of a job failed, "" when it did not. One that a
+// stop cut off has not failed, and hides no failure before it.
+func (s *scheduler) failure(name string) string {
+	j, err := s.find(name)
+	if err != nil {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return j.record.Failed
 }

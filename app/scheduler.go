@@ -32,6 +32,9 @@ const (
 // recordVersion is that of jobRecord.
 const recordVersion = 1
 
+// cutOff is what is told of a run that a stop has ended.
+const cutOff = "the bridge stopped before it was done"
+
 // Who started a run.
 const (
 	bySchedule = "schedule"
@@ -59,6 +62,8 @@ type jobRecord struct {
 	// Done is up to when the schedule is kept: what was due later was missed.
 	Done time.Time `json:"done"`
 	Last *jobRun   `json:"last,omitempty"`
+	// Failed says why the last run failed that was not cut off, "" when it did not.
+	Failed string `json:"failed,omitempty"`
 }
 
 // jobRun is one run.
@@ -115,6 +120,9 @@ func newScheduler(rows []jobRow, store jobStore, zone *time.Location, log *slog.
 				s.log.Warn("what was remembered of a job is not understood, and is forgotten", "job", row.name, "error", err)
 				j.record = jobRecord{}
 			}
+		}
+		if last := j.record.Last; last != nil && !last.OK && last.Message != cutOff {
+			j.record.Failed = last.Message // it may be of before this was remembered
 		}
 		// A time that is still to come was written by a clock that was wrong.
 		if at := now(); j.record.Done.IsZero() && row.when.every == 0 || j.record.Done.After(at.Add(early)) {
@@ -268,7 +276,7 @@ func (s *scheduler) perform(ctx context.Context, j *job, by string) {
 	cut := err != nil && ctx.Err() != nil
 	switch {
 	case cut:
-		run.Message = "the bridge stopped before it was done"
+		run.Message = cutOff
 		log.Info("a job was cut off by the stop")
 	case err != nil:
 		run.Message = err.Error()
@@ -279,7 +287,10 @@ func (s *scheduler) perform(ctx context.Context, j *job, by string) {
 	s.mu.Lock()
 	j.record.Last = &run
 	if !cut {
-		j.record.Done = j.keeps(run)
+		j.record.Done, j.record.Failed = j.keeps(run), ""
+		if err != nil {
+			j.record.Failed = run.Message
+		}
 	}
 	text := j.record.encode()
 	s.mu.Unlock()

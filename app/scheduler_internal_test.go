@@ -440,3 +440,68 @@ func TestScheduler_ARunIsRememberedBeforeTheNext(t *testing.T) {
 		}
 	})
 }
+
+func TestScheduler_WhatAStopCutsOffHasNotFailed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, fails, waits := &notes{}, true, false
+		row := jobRow{name: "copy", about: "Copies.", what: func(ctx context.Context) (string, error) {
+			if waits {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}
+			if fails {
+				return "", errors.New("the disk is full")
+			}
+			return "copied", nil
+		}}
+		run := func(cut bool) string {
+			r := startRota(t, store, time.UTC, row)
+			before := r.failure("copy")
+			waits = cut
+			ended, err := r.start("copy")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !cut {
+				<-ended
+			}
+			if err := r.stop(); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+			<-ended
+			return before + ", then " + r.failure("copy")
+		}
+		for i, c := range []struct {
+			fails, cut bool
+			want       string
+		}{
+			{false, true, ", then "},
+			{true, false, ", then the disk is full"},
+			{false, true, "the disk is full, then the disk is full"},
+			{false, false, "the disk is full, then "},
+			{true, true, ", then "},
+			{true, false, ", then the disk is full"},
+		} {
+			fails = c.fails
+			if got := run(c.cut); got != c.want {
+				t.Errorf("run %d: %q, want %q", i+1, got, c.want)
+			}
+		}
+		for name, text := range map[string]string{"the disk is full": "the disk is full", cutOff: ""} {
+			old, err := json.Marshal(map[string]any{"v": recordVersion, "done": time.Now(), "last": map[string]any{"ok": false, "message": name}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := store.Put(map[string][]byte{"copy": old}); err != nil {
+				t.Fatal(err)
+			}
+			r := startRota(t, store, time.UTC, row)
+			if got := r.failure("copy"); got != text {
+				t.Errorf("of an older record that says %q: %q, want %q", name, got, text)
+			}
+			if err := r.stop(); err != nil {
+				t.Errorf("Run: %v", err)
+			}
+		}
+	})
+}
