@@ -151,7 +151,7 @@ func (h *homeAssistant) becomes(id, want string, limit time.Duration) {
 // test does next would come too late: it has some of its minutes left.
 func (h *homeAssistant) early(slug string) {
 	h.t.Helper()
-	eventually(h.t, slug+" prints and has time left", 2*patience, func() (bool, string) {
+	eventually(h.t, slug+" prints and has time left", 4*patience, func() (bool, string) {
 		activity, left := h.state("sensor."+slug+"_activity").State, h.state("sensor."+slug+"_remaining_time").State
 		minutes, err := strconv.ParseFloat(left, 64)
 		return activity == "printing" && err == nil && minutes >= 8, activity + ", minutes left: " + left
