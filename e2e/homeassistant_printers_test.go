@@ -115,7 +115,7 @@ func nothing() {}
 // prints waits until a printer prints, as Home Assistant sees it.
 func (s *household) prints(slug string) {
 	s.t.Helper()
-	s.h.becomes("sensor."+slug+"_activity", "printing", patience)
+	s.h.becomes("sensor."+slug+"_activity", "printing", 2*patience) // one may have to be prepared first, at a slow pace
 }
 
 // ids are the entity ids of a printer and its filament changers, sorted.
