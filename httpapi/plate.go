@@ -155,25 +155,34 @@ func (skipBody) Schema(huma.Registry) *huma.Schema {
 	return s
 }
 
-// UnmarshalJSON takes either form.
+// UnmarshalJSON takes either form; anything else is no list, which the handler
+// says better than the schema, of which three alternatives failed.
 func (b *skipBody) UnmarshalJSON(text []byte) error {
-	var named struct {
-		Objects []int `json:"objects"`
-		IDs     []int `json:"object_ids"`
-	}
-	if !bytes.HasPrefix(bytes.TrimSpace(text), []byte("[")) {
-		if err := json.Unmarshal(text, &named); err != nil {
-			return err
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(text, &fields) == nil && len(fields) == 1 {
+		for name, value := range fields {
+			if name == "objects" || name == "object_ids" {
+				text = value
+			}
 		}
-		*b = slices.Concat(named.Objects, named.IDs)
-		return nil
 	}
 	var list []int
-	if err := json.Unmarshal(text, &list); err != nil {
-		return err
+	if decode(text, &list) != nil {
+		list = nil
 	}
 	*b = list
 	return nil
+}
+
+// serveAnyJSON is serve for a body whose form the handler checks: the schema is for the documentation.
+func serveAnyJSON[I, O any](schema *huma.Schema, handle func(*api, context.Context, *I) (*O, error)) registrar {
+	inner := serve(handle)
+	return func(a *api, op huma.Operation) {
+		body := &huma.MediaType{Schema: &huma.Schema{}}
+		op.RequestBody = &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{jsonType: body}}
+		inner(a, op)
+		body.Schema = schema
+	}
 }
 
 type skipCall struct {
@@ -183,8 +192,8 @@ type skipCall struct {
 
 func (a *api) skipObjects(ctx context.Context, in *skipCall) (*controlAnswer, error) {
 	ids := []int(in.Body)
-	if len(ids) == 0 {
-		return nil, missing("objects", "a list of ids")
+	if len(ids) == 0 || len(ids) > printer.MaxObjects || slices.Min(ids) < 0 {
+		return nil, fault.New(fault.Invalid, "must be a list of 1 to %d ids of objects, alone or as objects or object_ids", printer.MaxObjects).At("objects")
 	}
 	return a.command(ctx, in.ControlCall, printer.Command{Name: printer.CmdSkip, Objects: ids}, "Objects skipped", "/objects")
 }

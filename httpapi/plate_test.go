@@ -126,13 +126,17 @@ func TestPlate_SkipObjects(t *testing.T) {
 	}{
 		{`{"objects":[17]}`, 200}, {`{"object_ids":[42]}`, 200}, {`[17]`, 200}, {`[]`, 422}, {`[5]`, 422}, {`["17"]`, 422},
 		{`{"objects":[23]}`, 409}, {`{"objects":[17,42]}`, 409}, {`{"objects":[5]}`, 422}, {`{"objects":[]}`, 422}, {`{}`, 422},
-		{`{"objects":["all"]}`, 422},
+		{`{"objects":["all"]}`, 422}, {`{"objects":[17],"object_ids":[42]}`, 422}, {`{"objects":[17],"more":1}`, 422}, {`[-1]`, 422}, {`null`, 422},
+		{`"17"`, 422}, {`[17.5]`, 422}, {`[17.0]`, 200}, {`{"objects":[17.0]}`, 200}, {`[17`, 400},
 	} {
 		f := newFixture(t)
 		f.fleet.set(1, planned)
 		got := f.request(http.MethodPost, "/api/v1/printers/1/print/skip-objects", c.body, "X-API-Key", f.key([]string{"printers:control"}), "Content-Type", "application/json")
 		if got.code != c.code {
 			t.Errorf("%s: %d %s, want %d", c.body, got.code, got.body, c.code)
+		}
+		if c.code == 422 && !strings.Contains(string(got.body), `"pointer":"/objects"`) {
+			t.Errorf("%s: %s does not name the field", c.body, got.body)
 		}
 		if sent := f.manager.done(); (len(sent) == 1) != (c.code == 200) {
 			t.Errorf("%s: sent %+v", c.body, sent)

@@ -57,7 +57,7 @@ func controlRoutes() []row {
 		},
 		{
 			path: on("print/skip-objects"), audit: "control.skip",
-			summary: "Leave out objects of the plate", example: exampleControl("Objects skipped"), serve: serve((*api).skipObjects),
+			summary: "Leave out objects of the plate", example: exampleControl("Objects skipped"), serve: serveAnyJSON(skipBody(nil).Schema(nil), (*api).skipObjects),
 		},
 		{
 			path: on("ams/load"), audit: "control.ams.load",
