@@ -3,6 +3,7 @@ package archive_test
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -14,22 +15,23 @@ import (
 // reached is a store that knows how far it is, and no records.
 type reached struct {
 	archive.Store
-	seq uint64
+	seq atomic.Uint64
 	err error
 }
 
-func (r *reached) Cursor(context.Context) (uint64, error) { return r.seq, nil }
+func (r *reached) Cursor(context.Context) (uint64, error) { return r.seq.Load(), nil }
 
 func (r *reached) Apply(_ context.Context, seq uint64, _ []archive.Change) ([]archive.Record, error) {
 	if r.err == nil {
-		r.seq = seq
+		r.seq.Store(seq)
 	}
 	return nil, r.err
 }
 
 func TestRecorder_Wait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := &reached{seq: 2}
+		s := &reached{}
+		s.seq.Store(2)
 		r := archive.New(s)
 		if err := r.Wait(t.Context(), 2); err != nil {
 			t.Errorf("what is recorded: %v", err)

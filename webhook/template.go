@@ -22,9 +22,9 @@ const (
 	maxOutput   = 64 << 10
 	maxLoops    = 2
 	maxTime     = 250 * time.Millisecond
-	// maxStep is the most that one step counts for. None takes as long: the
+	// maxStep is the most that one step counts for. It takes far less: the
 	// machine did something else meanwhile, for which no template is to blame.
-	maxStep   = 10 * time.Millisecond
+	maxStep   = time.Millisecond
 	maxHeader = 1 << 10
 )
 
