@@ -15,8 +15,9 @@ import (
 // backupJob is the name of the job that makes backups.
 const backupJob = "backup"
 
-// jobRows is the table of scheduled jobs. What a part does for itself while it
-// works is none: an expired grant or a delivery cannot wait for a schedule.
+// jobRows is the table of scheduled jobs. A delivery or a digest has a time of
+// its endpoint, to which the outbox keeps by itself: its row tells when that is
+// and does it at once for a person who asks.
 func (a *App) jobRows(at schedule, b *backups) []jobRow {
 	hourly := schedule{every: time.Hour}
 	return []jobRow{
@@ -36,6 +37,29 @@ func (a *App) jobRows(at schedule, b *backups) []jobRow {
 			when: hourly, what: func(ctx context.Context) (string, error) {
 				n, err := a.recorder.Retain(ctx)
 				return fmt.Sprintf("%d prints dropped", n), err
+			},
+		},
+		{
+			name: "webhook_retention", about: "Drops deliveries that are old or too many from the logs of webhook endpoints.",
+			when: hourly, what: func(ctx context.Context) (string, error) {
+				n, err := a.hooks.Retain(ctx)
+				return fmt.Sprintf("%d deliveries dropped", n), err
+			},
+		},
+		{
+			name: "webhook_deliveries", about: "Tries again what webhook receivers have not taken.",
+			own: func() time.Time { return a.hooks.NextAttempt(context.Background()) }, // a short read
+			what: func(ctx context.Context) (string, error) {
+				n, err := a.hooks.Hurry(ctx)
+				return fmt.Sprintf("tried at once for %d endpoints", n), err
+			},
+		},
+		{
+			name: "webhook_digests", about: "Sends the digests of webhook endpoints, with the events that are there.",
+			own: func() time.Time { return a.hooks.NextDigest() },
+			what: func(ctx context.Context) (string, error) {
+				n, err := a.hooks.SendDigests(ctx)
+				return fmt.Sprintf("%d events on their way", n), err
 			},
 		},
 	}

@@ -81,7 +81,9 @@ func TestApp_ABackupByHandCanBeRestored(t *testing.T) {
 	read, run := r.scoped("jobs:read"), r.scoped("jobs:run", "jobs:read")
 	jobs := r.reports(read)
 	for _, name := range app.JobNames() {
-		if j := jobs[name]; j.NextRun == nil || !j.NextRun.After(time.Now()) || j.LastRun != nil || j.TimeZone != "Europe/Berlin" {
+		j := jobs[name]
+		due := j.NextRun != nil && j.NextRun.After(time.Now())
+		if own := j.Schedule == "when it is due"; due == own || j.LastRun != nil || j.TimeZone != "Europe/Berlin" { // no endpoint has anything due
 			t.Errorf("the job %s: %+v", name, j)
 		}
 	}

@@ -46,6 +46,9 @@ type jobRow struct {
 	// name is its name for ever, about what it does, in one sentence.
 	name, about string
 	when        schedule
+	// own, if set, is when a part that keeps its own times does it next, the zero
+	// time for never. The scheduler does it for who asks.
+	own func() time.Time
 	// what does it, and tells in a few words what was done.
 	what func(context.Context) (string, error)
 }
@@ -386,7 +389,10 @@ func (s *scheduler) describe(j *job) httpapi.Job {
 		d.Last = httpapi.JobRun{Started: r.Start, Ended: r.End, OK: r.OK, Message: r.Message, By: r.By}
 	}
 	s.mu.Unlock()
-	if timer != nil {
+	switch {
+	case j.own != nil:
+		d.Schedule, d.Next = "when it is due", j.own()
+	case timer != nil:
 		d.Next, _ = timer.NextRun() // there is none while it stops
 	}
 	return d

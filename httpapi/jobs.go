@@ -45,7 +45,7 @@ type JobReport struct {
 	About    string        `json:"about" doc:"What it does."`
 	Schedule string        `json:"schedule" doc:"When it runs, in words."`
 	TimeZone string        `json:"time_zone" doc:"The time zone of the schedule."`
-	NextRun  *Time         `json:"next_run" doc:"null when it runs by hand only."`
+	NextRun  *Time         `json:"next_run" doc:"null when it runs by hand only, or nothing is due."`
 	Running  bool          `json:"running"`
 	LastRun  *JobRunReport `json:"last_run" doc:"null when it never ran."`
 }

@@ -253,7 +253,7 @@ func (e Endpoint) checkHours(all *Problems) {
 			all.add("quiet_hours.to", "must not be the same as from")
 		}
 	}
-	if e.Digest.Mode == "digest" || e.Digest.Mode == "both" {
+	if e.Digest.kept() {
 		_, err := clockTime(e.Digest.At)
 		all.take("digest.at", err)
 	}

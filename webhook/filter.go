@@ -126,7 +126,7 @@ func (e Endpoint) plan(v view, now time.Time, own *time.Location) []Delivery {
 		return []Delivery{d}
 	}
 	var list []Delivery
-	if e.Digest.Mode == "digest" || e.Digest.Mode == "both" {
+	if e.Digest.kept() {
 		item := d
 		item.Part, item.Apart, item.Group = Item, true, ""
 		item.Due = e.Digest.Next(now, e.zone(own))

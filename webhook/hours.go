@@ -61,6 +61,9 @@ func (q Quiet) Ends(at time.Time, zone *time.Location) (time.Time, bool) {
 	return time.Time{}, false
 }
 
+// kept tells whether events are kept for a digest.
+func (d Digest) kept() bool { return d.Mode == "digest" || d.Mode == "both" }
+
 // Next is the first time of the digest after a time.
 func (d Digest) Next(at time.Time, zone *time.Location) time.Time {
 	minutes, err := clockTime(d.At)

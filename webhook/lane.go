@@ -43,7 +43,6 @@ type lane struct {
 	client      *http.Client
 	certificate string
 	ended       int
-	trimmed     time.Time
 }
 
 func newLane(o *Outbox, e Endpoint, h Health) *lane {
@@ -300,12 +299,12 @@ func (l *lane) deliver(ctx context.Context, e Endpoint, h Health, d Delivery, no
 	return l.settle(ctx, e, h, d, out)
 }
 
-// trim shortens the log now and then.
+// trim shortens the log while much ends; what only grows old is dropped by Retain.
 func (l *lane) trim(ctx context.Context, id string, now time.Time) {
-	if l.ended < trimEvery && now.Sub(l.trimmed) < longRest {
+	if l.ended < trimEvery {
 		return
 	}
-	l.ended, l.trimmed = 0, now
+	l.ended = 0
 	if _, err := l.box.store.Trim(ctx, id, keptLog, now.Add(-keptDays)); err != nil && ctx.Err() == nil {
 		l.box.log.Warn("the log of webhook deliveries cannot be shortened", "endpoint", id, "error", err)
 	}
