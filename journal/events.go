@@ -41,7 +41,7 @@ func (e event) row() Row {
 	if e.job {
 		fields = []string{
 			"job_name", "file_name", "progress", "layer", "total_layers", "started_at", "remaining_seconds", "estimate_seconds",
-			"filament_used", "filament_details",
+			"filament_used", "filament_details", "filament_trays",
 		}
 	}
 	return Row{Name: e.name, Origin: e.origin, Label: e.label, When: e.when, Fields: append(fields, strings.Fields(e.fields)...)}

@@ -26,6 +26,8 @@ type Detail struct {
 	// FilamentUsed and FilamentDetails are those of Job, as they were then.
 	FilamentUsed    *float64 `json:"filament_used,omitempty"`
 	FilamentDetails string   `json:"filament_details,omitempty"`
+	// FilamentTrays is TrayDetails of Job, as it was then.
+	FilamentTrays string `json:"filament_trays,omitempty"`
 	// DurationSeconds is from the job's start to its end.
 	DurationSeconds *int   `json:"duration_seconds,omitempty"`
 	Result          Result `json:"result,omitempty"`
@@ -72,7 +74,7 @@ func about(j *Job) Detail {
 		JobName: j.Name, FileName: j.FileName(), Progress: known(j.Progress),
 		Layer: known(j.Layer), TotalLayers: known(j.TotalLayers),
 		RemainingSeconds: known(j.RemainingSeconds), EstimateSeconds: known(j.Plan.Seconds),
-		FilamentUsed: known(j.FilamentUsed()), FilamentDetails: j.FilamentDetails(),
+		FilamentUsed: known(j.FilamentUsed()), FilamentDetails: j.FilamentDetails(), FilamentTrays: j.TrayDetails(),
 	}
 	if !j.StartedAt.IsZero() {
 		d.StartedAt = ref(j.StartedAt.UTC().Truncate(time.Second))

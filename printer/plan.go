@@ -1,6 +1,7 @@
 package printer
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"math"
@@ -139,6 +140,27 @@ func (j Job) FilamentDetails() string {
 			}
 		}
 	})
+}
+
+// TrayDetails is FilamentUsed by tray in the order of the plan, "AMS-A T1 PLA:
+// 15.2g | Ext PETG: 3.0g" as Bambuddy writes it, or "" unless every tray is known.
+func (j Job) TrayDetails() string {
+	var parts []string
+	for _, f := range j.Plan.Filaments {
+		g := j.part(f.Grams)
+		if !g.Known {
+			continue
+		}
+		if !f.Tray.Known {
+			return ""
+		}
+		where := "Ext"
+		if r := f.Tray.Value; r.Unit >= 0 && r.Unit < 26 {
+			where = fmt.Sprintf("AMS-%c T%d", 'A'+r.Unit, r.Slot+1)
+		}
+		parts = append(parts, fmt.Sprintf("%s %s: %.1fg", where, cmp.Or(f.Material, "Unknown"), math.Round(g.Value*10)/10))
+	}
+	return strings.Join(parts, " | ")
 }
 
 // ByMaterial says how many grams there are of each material, in the order in

@@ -44,6 +44,24 @@ func TestJob_FilamentIsScaledWhereAJobEndedBadly(t *testing.T) {
 	}
 }
 
+func TestJob_TrayDetailsNameEachTray(t *testing.T) {
+	tray := func(unit, slot int) printer.Opt[printer.TrayRef] {
+		return printer.Some(printer.TrayRef{Unit: unit, Slot: slot})
+	}
+	j := printer.Job{Result: printer.Failure, Progress: printer.Some(50), Plan: printer.Plan{Filaments: []printer.PlanFilament{
+		{Material: "PLA", Grams: printer.Some(11.0), Tray: tray(0, 0)}, {Material: "PLA", Grams: printer.Some(4.2), Tray: tray(1, 3)},
+		{Material: "TPU", Tray: tray(0, 2)}, {Grams: printer.Some(2.0), Tray: tray(128, 0)},
+		{Material: "PETG", Grams: printer.Some(3.0), Tray: tray(printer.ExternalUnit, 0)},
+	}}}
+	if got, want := j.TrayDetails(), "AMS-A T1 PLA: 5.5g | AMS-B T4 PLA: 2.1g | Ext Unknown: 1.0g | Ext PETG: 1.5g"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	j.Plan.Filaments[1].Tray = printer.Opt[printer.TrayRef]{}
+	if got := j.TrayDetails(); got != "" {
+		t.Errorf("got %q, though nobody knows where one came from", got)
+	}
+}
+
 func TestJob_FilamentOfNoPlanIsUnknown(t *testing.T) {
 	j := printer.Job{Result: printer.Success}
 	if got := j.FilamentUsed(); got.Known {

@@ -2,6 +2,7 @@ package webhook_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -162,6 +163,13 @@ func TestRender_BambuddyIsFlatAndAllText(t *testing.T) {
 	if got != want {
 		t.Errorf("the body is\n%s\nwant\n%s", got, want)
 	}
+	done.Plan.Filaments[0].Tray = printer.Some(printer.TrayRef{Unit: 0, Slot: 2})
+	tracked := events(t, running, done, printer.Marks{})[0]
+	for format, want := range map[string]string{"bambuddy": "AMS-A T3 PLA: 15.2g", "standard": "PLA: 15.2g"} {
+		if got := render(t, webhook.Endpoint{Format: format}, tracked, webhook.Facts{}); !strings.Contains(got, `"filament_details":"`+want+`"`) {
+			t.Errorf("with a known tray the details in the format %s are not %s:\n%s", format, want, got)
+		}
+	}
 	started := events(t, printer.Job{}, job("", 0, "", 0), printer.Marks{})
 	got = render(t, webhook.Endpoint{Format: "bambuddy", Variables: map[string]string{"field_title": "headline", "field_message": "text"}}, started[0], webhook.Facts{})
 	for _, want := range []string{`{"headline":"Print started","text":`, `"event":"print_start"`, `"eta":"Unknown"`} {
@@ -241,6 +249,13 @@ func TestRender_Digest(t *testing.T) {
 		body, _, err := webhook.Endpoint{ID: "wh", Format: f.Name, Variables: map[string]string{"chat_id": "1"}}.Render(d, time.UTC)
 		if err != nil || !strings.Contains(string(body), "benchy") {
 			t.Errorf("%s: %s (%v)", f.Name, body, err)
+		}
+	}
+	for _, pretend := range []bool{false, true} { // a digest is a test when all that it tells of is one
+		d.Items[0].Facts.Test, d.Items[1].Facts.Test = true, pretend
+		body, _, err := webhook.Endpoint{ID: "wh", Format: "standard"}.Render(d, time.UTC)
+		if want := fmt.Sprintf(`"source":"Printwire","test":%t}`, pretend); err != nil || !strings.HasSuffix(string(body), want) {
+			t.Errorf("the digest does not end in %s: %s (%v)", want, body, err)
 		}
 	}
 }

@@ -103,13 +103,14 @@ func (m message) standard() object {
 	if !m.digest {
 		return m.events[0].standard(m.id)
 	}
-	list := make([]object, len(m.events))
+	list, test := make([]object, len(m.events)), len(m.events) > 0
 	for i, v := range m.events {
+		test = test && v.Facts.Test
 		list[i] = v.standard(Key{m.endpoint.ID, v.Entry.Seq, Alone}.ID())
 	}
 	return object{
 		{"event", "digest"}, {"timestamp", stamp(m.at)}, {"data", object{{"count", len(list)}, {"events", list}}},
-		{"id", m.id}, {"type", "digest"}, {"source", source}, {"test", false},
+		{"id", m.id}, {"type", "digest"}, {"source", source}, {"test", test},
 	}
 }
 

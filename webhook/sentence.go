@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ type words struct {
 func (v view) words(zone *time.Location) words {
 	d := v.detail
 	w := words{
-		printer: v.Entry.Printer, filename: v.filename(), details: d.FilamentDetails, reason: d.Reason, code: d.Code,
+		printer: v.Entry.Printer, filename: v.filename(), details: cmp.Or(d.FilamentTrays, d.FilamentDetails), reason: d.Reason, code: d.Code,
 		progress: number(d.Progress), layers: number(d.TotalLayers),
 	}
 	if s, known := v.seconds(); known {
