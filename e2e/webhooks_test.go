@@ -264,7 +264,7 @@ func (w *workshop) flat(posts []post, usual []string) {
 		if body["event"] != event || body["source"] != "Bambuddy" || body["printer"] != "Workshop A1" || body["title"] == "" || body["message"] == "" {
 			w.t.Errorf("body %d is %s, want %s", i, p.body, event)
 		}
-		if event == "print_failed" && (body["filament_grams"] != "7.6" || body["progress"] != "50" || body["filament_details"] != "PLA: 7.6g") {
+		if event == "print_failed" && (body["filament_grams"] != "7.6" || body["progress"] != "50" || body["filament_details"] != "AMS-A T1 PLA: 7.6g") {
 			w.t.Errorf("the failed print is %s", p.body)
 		}
 	}
