@@ -1,6 +1,7 @@
 package storage_test
 
 import (
+	"context"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -41,6 +42,53 @@ func TestOutbox_HurryTriesAtOnceWhatFailed(t *testing.T) {
 		}
 		if n := len(r.net.seen("well.example")); n != 1 {
 			t.Errorf("the other got it %d times", n)
+		}
+	})
+}
+
+func TestOutbox_NoAttemptIsDueBeforeItsEndpointIsTriedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		e := r.add("down.example")
+		r.net.answer = func(hit, int) (int, http.Header) { return 500, nil }
+		r.happen("print_started", "print_paused", "print_resumed", "print_complete")
+		r.pass(2 * time.Minute)
+		h, err := r.Health(e.ID)
+		if err != nil || !h.OpenUntil.After(time.Now()) {
+			t.Fatalf("the endpoint is not left alone: %+v (%v)", h, err)
+		}
+		if at := r.NextAttempt(t.Context()); at.Before(h.OpenUntil) {
+			t.Errorf("the next attempt is at %s, but nothing is sent before %s", at, h.OpenUntil)
+		}
+	})
+}
+
+// pausing is a store that takes a minute to answer who looks at deliveries.
+type pausing struct{ webhook.Store }
+
+func (p pausing) Deliveries(ctx context.Context, endpoint string, q webhook.Query) (webhook.Page, error) {
+	page, err := p.Store.Deliveries(ctx, endpoint, q)
+	<-time.After(time.Minute)
+	return page, err
+}
+
+func TestOutbox_SendDigestsDoublesNoDigestThatIsBeingSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		r := newRig(t)
+		r.end()
+		r.slow = func(s webhook.Store) webhook.Store { return pausing{s} }
+		r.start()
+		r.add("a.example", func(e *webhook.Endpoint) {
+			e.Digest = webhook.Digest{Mode: "digest", At: time.Now().UTC().Add(10 * time.Minute).Format("15:04")}
+		})
+		r.happen("print_started", "print_complete")
+		r.pass(9*time.Minute + 30*time.Second)
+		if n, err := r.SendDigests(t.Context()); n != 2 || err != nil {
+			t.Errorf("%d events (%v), want the two on their way", n, err)
+		}
+		r.pass(time.Hour)
+		if got := names(r.net.seen("a.example")); got != "digest" {
+			t.Errorf("it got %q, want each event once", got)
 		}
 	})
 }

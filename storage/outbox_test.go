@@ -102,6 +102,8 @@ type rig struct {
 	store *storage.Store
 	net   *receivers
 	end   func()
+	// slow, if set, stands between the outbox and its store.
+	slow func(webhook.Store) webhook.Store
 }
 
 func newRig(t *testing.T) *rig {
@@ -118,7 +120,11 @@ func (r *rig) start() {
 		r.t.Fatal(err)
 	}
 	r.store = s
-	r.Outbox = webhook.New(webhook.Options{Store: s.Webhooks(), Transport: r.net, Random: func() float64 { return 0.5 }})
+	var store webhook.Store = s.Webhooks()
+	if r.slow != nil {
+		store = r.slow(store)
+	}
+	r.Outbox = webhook.New(webhook.Options{Store: store, Transport: r.net, Random: func() float64 { return 0.5 }})
 	if err := r.Load(r.t.Context()); err != nil {
 		r.t.Fatal(err)
 	}

@@ -9,8 +9,8 @@ import (
 // What the lanes do by their own timers can be asked for at once, for all
 // endpoints.
 
-// Hurry tries at once what receivers have not taken, and tells at how many
-// endpoints there was such a delivery.
+// Hurry tries at once what receivers have not taken, and tells how many
+// endpoints it is that have failed.
 func (o *Outbox) Hurry(ctx context.Context) (int, error) {
 	count := 0
 	var errs []error
@@ -30,21 +30,30 @@ func (o *Outbox) Hurry(ctx context.Context) (int, error) {
 
 // NextAttempt is when the first delivery that waits is tried, the zero time when
 // none waits or that cannot be read. Of each endpoint the one is looked at that
-// its lane waits for.
+// its lane waits for, and until when the endpoint is left alone.
 func (o *Outbox) NextAttempt(ctx context.Context) (first time.Time) {
 	for _, e := range o.Endpoints() {
-		if !e.Enabled {
+		h, err := o.Health(e.ID)
+		if err != nil || !e.Enabled { // deleted meanwhile, or off
 			continue
 		}
 		next, err := o.store.Next(ctx, e.ID)
 		if err != nil {
 			return time.Time{}
 		}
+		var due time.Time
 		if next.HasQueued {
-			first = earlier(first, next.Queued.Due)
+			due = next.Queued.Due
 		}
 		if next.HasApart && next.Apart.Part != Item {
-			first = earlier(first, next.Apart.Due)
+			due = earlier(due, next.Apart.Due)
+		}
+		switch {
+		case due.IsZero():
+		case due.Before(h.OpenUntil):
+			first = earlier(first, h.OpenUntil)
+		default:
+			first = earlier(first, due)
 		}
 	}
 	return first
@@ -69,21 +78,31 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
+// soon is how near its own time a digest may be to be left to it.
+const soon = 2 * time.Minute
+
 // SendDigests makes the digests of all endpoints now, of what they have so far,
-// and tells how many events there are in them.
+// and tells how many events there are in them. One that comes soon by itself is
+// left to its lane: what the lane sends at this moment must not be stored again
+// as what still waits.
 func (o *Outbox) SendDigests(ctx context.Context) (int, error) {
-	now, count := o.now().UTC(), 0
+	count := 0
 	var errs []error
 	for _, e := range o.Endpoints() {
 		if !e.Enabled {
 			continue
 		}
+		now := o.now().UTC()
 		n, err := o.requeue(ctx, e.ID, Query{State: Waiting}, func(d *Delivery) bool {
-			early := d.Part == Item && d.Due.After(now)
-			if early {
-				d.Due = now
+			if d.Part != Item || !d.Due.After(now) {
+				return false
 			}
-			return early
+			if !d.Due.After(now.Add(soon)) {
+				count++
+				return false
+			}
+			d.Due = now
+			return true
 		})
 		count += n
 		errs = append(errs, err)
