@@ -132,13 +132,11 @@ func (a *App) start(ctx context.Context, parts *stack) error {
 
 // followers are what acts on events.
 func (a *App) followers(ctx context.Context) ([]journal.Follower, error) {
-	list := []journal.Follower{a.recorder, a.discovery.Follower(a.store), a.hooks}
-	if n := (notices{a}); a.supervisor != nil {
-		list = append(list, n)
-	} else if err := a.store.Forget(ctx, n.Name()); err != nil { // The file may come from where there was a Home Assistant.
-		return nil, err
+	list, n := []journal.Follower{a.recorder, a.discovery.Follower(a.store), a.hooks}, notices{a}
+	if a.supervisor == nil {
+		return list, a.store.Forget(ctx, n.Name()) // The file may come from where there was a Home Assistant.
 	}
-	return list, nil
+	return append(list, n), n.begin(ctx)
 }
 
 // printerIDs are the numbers of all printers.

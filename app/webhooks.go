@@ -205,6 +205,16 @@ func (n notices) Cursor(ctx context.Context) (uint64, error) {
 	return n.app.store.Cursor(ctx, n.Name())
 }
 
+// begin leaves out what happened before there was a Home Assistant: the file
+// may come from where there was none.
+func (n notices) begin(ctx context.Context) error {
+	seq, err := n.Cursor(ctx)
+	if err != nil || seq > 0 {
+		return err
+	}
+	return n.app.store.Advance(ctx, n.Name(), n.app.store.Last())
+}
+
 // Apply makes a notification of each endpoint that was switched off.
 func (n notices) Apply(ctx context.Context, entries []journal.Entry, _ int) error {
 	for _, e := range entries {
