@@ -107,6 +107,24 @@ func planRecord(t *testing.T, o archive.Options, result printer.Result) archive.
 	return rec
 }
 
+func TestSampler_WaitsForTheRecordOfTheJobBefore(t *testing.T) {
+	for _, next := range []string{"", "J2"} {
+		r := archive.New(newShelf())
+		sampler := r.Sampler()
+		sampler.Apply(t.Context(), picture(0, "J1", func(st *printer.State) { st.Job.Attached, st.Job.Plan = true, sliced() }))
+		for second := 4; second < 30; second += 2 { // the journal is slow
+			sampler.Apply(t.Context(), picture(second, next, nil))
+		}
+		if err := r.Apply(t.Context(), story(`print_failed J1 {"job_name":"cube","progress":50,"result":"failed"}`), 0); err != nil {
+			t.Fatal(err)
+		}
+		sampler.Apply(t.Context(), picture(32, next, nil))
+		if rec, err := r.Job(t.Context(), "J1"); err != nil || rec.Grams() != printer.Some(7.6) {
+			t.Errorf("with %q after it the record is %+v (%v), want one of 7.6 g", next, rec, err)
+		}
+	}
+}
+
 func TestSampler_KeepsThePlanOfAJobWhoseEndCameWithTheNextOne(t *testing.T) {
 	r := archive.New(newShelf())
 	sampler := r.Sampler()

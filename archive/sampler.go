@@ -35,8 +35,10 @@ type watch struct {
 	settled bool
 	seen    observation
 	// left is the job before, nil when all that was seen of it is written: its
-	// end came with the beginning of this one. It waits for its record.
-	left *watch
+	// end came with the beginning of this one. It waits for its record, and was
+	// tried last at tried.
+	left  *watch
+	tried time.Time
 }
 
 const (
@@ -71,14 +73,31 @@ func (s *Sampler) Apply(ctx context.Context, changes []printer.Change) {
 		if w == nil {
 			continue
 		}
-		if l := w.left; l != nil && s.at(c.Next).Sub(w.first) >= settleTime {
-			due, watched, w.left = append(due, l.change()), append(watched, l), nil
+		if l := w.leaves(s.at(c.Next)); l != nil {
+			due, watched = append(due, l.change()), append(watched, l)
 		}
-		if w.take(c.Next, s.at(c.Next)) {
+		if w.job != "" && w.take(c.Next, s.at(c.Next)) {
 			due, watched = append(due, w.change()), append(watched, w)
 		}
 	}
 	s.write(ctx, due, watched)
+}
+
+// leaves is the job before when it is to be tried to write what was seen of it,
+// nil otherwise. After lateTime nobody will make its record.
+func (w *watch) leaves(at time.Time) *watch {
+	l := w.left
+	if l == nil || at.Sub(w.tried) < settleTime {
+		return nil
+	}
+	w.tried = at
+	if !l.news || at.Sub(w.first) >= lateTime {
+		w.left = nil
+	}
+	if !l.news {
+		return nil
+	}
+	return l
 }
 
 // write makes the changes of some watches.
@@ -136,7 +155,7 @@ func (s *Sampler) at(n printer.Snapshot) time.Time {
 	return n.At.UTC()
 }
 
-// watch finds what is known of a printer's job, nil when there is none. With
+// watch finds what is known of a printer's job, nil when it is gone. With
 // another job it begins anew, and closes records that nobody will end.
 func (s *Sampler) watch(ctx context.Context, c printer.Change) *watch {
 	id, job := c.Next.Config.ID, c.Next.State.Job.ID
@@ -150,15 +169,15 @@ func (s *Sampler) watch(ctx context.Context, c printer.Change) *watch {
 		s.closeOthers(ctx, id, job)
 	}
 	if w == nil || w.job != job {
-		next := &watch{job: job, first: s.at(c.Next), seen: observation{tariff: s.r.tariff}}
+		next := &watch{job: job, first: s.at(c.Next), tried: s.at(c.Next), seen: observation{tariff: s.r.tariff}}
+		if w != nil {
+			next.left, w.left = w.left, nil
+		}
 		if w != nil && w.job != "" && w.news && !w.settled {
 			next.left = w
 		}
 		w = next
 		s.printers[id] = w
-	}
-	if job == "" {
-		return nil
 	}
 	return w
 }

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/mochi-mqtt/server/v2/packets"
@@ -15,9 +16,9 @@ import (
 // subscriptions of the client were sent until then goes before. The client's own
 // goroutine fills in what is retained: it alone waits for a slow reader.
 
-// A SUBSCRIBE with many filters begins in parts, so that nobody who publishes
-// waits for long: each filter's values are looked for among all that are retained.
-const filtersAtOnce = 16
+// A SUBSCRIBE with many wildcards begins in parts, so that nobody who publishes
+// waits for long: their values are looked for among all that are retained.
+const wildcardsAtOnce = 16
 
 // replay is one filter of a SUBSCRIBE and what is retained for it.
 type replay struct {
@@ -30,7 +31,9 @@ type replay struct {
 // begin lets the filters of a SUBSCRIBE match, and reads what is retained for
 // those that ask for it.
 func (b *Broker) begin(c *conn) {
-	for part := range slices.Chunk(c.replays, filtersAtOnce) {
+	for rest := c.replays; len(rest) > 0; {
+		part := upToWildcards(rest)
+		rest = rest[len(part):]
 		b.retained.freeze(func(matching func(filter string) []held) {
 			if b.guards.replay {
 				c.out.hold()
@@ -50,6 +53,20 @@ func (b *Broker) begin(c *conn) {
 		})
 	}
 	c.filters.announce(c.client, nil)
+}
+
+// upToWildcards is the part of a list that has no more of them than are allowed at once.
+func upToWildcards(list []replay) []replay {
+	found := 0
+	for i := range list {
+		if !strings.ContainsAny(list[i].sub.Filter, "+#") {
+			continue
+		}
+		if found++; found > wildcardsAtOnce {
+			return list[:i]
+		}
+	}
+	return list
 }
 
 // replay sends what begin has read.
