@@ -47,19 +47,19 @@ func (a *App) jobRows(at schedule, b *backups) []jobRow {
 			},
 		},
 		{
-			name: "webhook_deliveries", about: "Tries again what webhook receivers have not taken.",
+			name: "webhook_deliveries", about: "Tries again now what webhook receivers have not taken, as each delivery is at its own time.",
 			own: func() time.Time { return a.hooks.NextAttempt(context.Background()) }, // a short read
 			what: func(ctx context.Context) (string, error) {
 				n, err := a.hooks.Hurry(ctx)
-				return fmt.Sprintf("tried at once for %d endpoints", n), err
+				return fmt.Sprintf("endpoints for which it was tried: %d", n), err
 			},
 		},
 		{
-			name: "webhook_digests", about: "Sends the digests of webhook endpoints, with the events that are there.",
+			name: "webhook_digests", about: "Sends the digests of webhook endpoints now, as each is at its own time.",
 			own: func() time.Time { return a.hooks.NextDigest() },
 			what: func(ctx context.Context) (string, error) {
 				n, err := a.hooks.SendDigests(ctx)
-				return fmt.Sprintf("%d events on their way", n), err
+				return fmt.Sprintf("events on their way: %d", n), err
 			},
 		},
 	}

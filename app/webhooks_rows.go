@@ -106,10 +106,12 @@ type WebhookRow struct {
 	// State is ok, failing or disabled; Since and Reason are of the last two.
 	State string `json:"state"`
 	// Waiting is how many deliveries are under way to it.
-	Waiting     int       `json:"waiting"`
-	Since       time.Time `json:"since,omitzero"`
-	Reason      string    `json:"reason,omitempty"`
-	Failures    int       `json:"failures"`
+	Waiting  int       `json:"waiting"`
+	Since    time.Time `json:"since,omitzero"`
+	Reason   string    `json:"reason,omitempty"`
+	Failures int       `json:"failures"`
+	// PausedUntil is when the next attempt may be after several failures.
+	PausedUntil time.Time `json:"paused_until,omitzero"`
 	LastSuccess time.Time `json:"last_success,omitzero"`
 	LastError   string    `json:"last_error,omitempty"`
 	LastErrorAt time.Time `json:"last_error_at,omitzero"`
@@ -226,7 +228,7 @@ func webhookRow(e webhook.Endpoint, h webhook.Health, now time.Time) WebhookRow 
 		Jumps: e.Milestones.Jumps, MilestonesMinimum: e.Milestones.MinimumMinutes,
 		TimeZone: e.TimeZone, QuietMode: e.Quiet.Mode, QuietFrom: e.Quiet.From, QuietTo: e.Quiet.To, DigestMode: e.Digest.Mode, DigestAt: e.Digest.At,
 		Always: append([]string{}, e.Always...), Ordered: e.Ordered, Signature: e.Signature, PublicKey: e.PublicKey(), HubSignature: e.HubSignature,
-		State: e.Condition(h), Failures: h.Failures, LastSuccess: h.LastSuccess, LastError: h.LastError, LastErrorAt: h.LastErrorAt,
+		State: e.Condition(h), Failures: h.Failures, PausedUntil: h.OpenUntil, LastSuccess: h.LastSuccess, LastError: h.LastError, LastErrorAt: h.LastErrorAt,
 		Created: e.Created, Updated: e.Updated,
 	}
 	if row.Milestones == nil {
@@ -262,7 +264,7 @@ func shownURL(e webhook.Endpoint) string {
 func deliveryRow(d webhook.Delivery) DeliveryRow {
 	row := DeliveryRow{
 		ID: d.ID(), Endpoint: d.Endpoint, Event: d.Entry.Name, Printer: d.Entry.Printer, Seq: d.Seq, State: string(d.State), Happened: d.Entry.Time,
-		Expires: d.Expires, Ended: d.Ended, Tries: d.Tries, Reason: d.Reason, Attempts: d.Attempts, Request: d.Request,
+		Expires: d.Expires, Ended: d.Ended, Tries: d.Tried(), Reason: d.Reason, Attempts: d.Attempts, Request: d.Request,
 	}
 	if d.Part == webhook.Together {
 		row.Event, row.Printer = "digest", ""

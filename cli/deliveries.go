@@ -47,9 +47,17 @@ func deliveryColumns() []column[app.DeliveryRow] {
 		{"PRINTER", func(r app.DeliveryRow) string { return r.Printer }},
 		{"STATE", func(r app.DeliveryRow) string { return r.State }},
 		{"TRIES", func(r app.DeliveryRow) string { return strconv.Itoa(r.Tries) }},
-		{"NEXT", func(r app.DeliveryRow) string { return stamp(r.Due) }},
+		{"NEXT", next},
 		{"REASON", func(r app.DeliveryRow) string { return r.Reason }},
 	}
+}
+
+// next is when a delivery is tried; one that is due waits for its turn.
+func next(r app.DeliveryRow) string {
+	if !r.Due.After(time.Now()) {
+		return ""
+	}
+	return stamp(r.Due)
 }
 
 // deliveryArg names a delivery.
@@ -95,7 +103,7 @@ func describeDelivery(r app.DeliveryRow) []field {
 		{"State", r.State},
 		{"Reason", r.Reason},
 		{"Attempts", strconv.Itoa(r.Tries)},
-		{"Next attempt", stamp(r.Due)},
+		{"Next attempt", next(r)},
 		{"Expires", stamp(r.Expires)},
 		{"Ended", stamp(r.Ended)},
 	}

@@ -138,6 +138,7 @@ func describeWebhook(r app.WebhookRow) []field {
 		{"Old secret", until(r)},
 		{"State", webhookState(r)},
 		{"Waiting", strconv.Itoa(r.Waiting)},
+		{"Paused until", stamp(r.PausedUntil)},
 		{"Last success", stamp(r.LastSuccess)},
 	}...)
 	if r.LastError != "" {

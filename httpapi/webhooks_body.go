@@ -166,7 +166,7 @@ type WebhookDelivery struct {
 	NextTry   *Time            `json:"next_try"`
 	ExpiresAt *Time            `json:"expires_at" doc:"It is not tried after."`
 	EndedAt   *Time            `json:"ended_at"`
-	Tries     int              `json:"tries" doc:"Since it was queued."`
+	Tries     int              `json:"tries" doc:"How often it was tried."`
 	Attempts  []WebhookAttempt `json:"attempts" nullable:"false" doc:"The last ones, oldest first."`
 	Request   *string          `json:"request" doc:"The beginning of the body as it was last sent."`
 }
@@ -185,7 +185,7 @@ func describeDelivery(d webhook.Delivery, mask *secret.Mask) WebhookDelivery {
 	w := WebhookDelivery{
 		ID: d.ID(), Seq: d.Seq, Event: d.Entry.Name, Kind: "event", State: deliveryState(d.State), Reason: text(mask.Hide(d.Reason)), Printer: text(d.Entry.Printer),
 		Job: text(d.Entry.Job), At: moment(d.Entry.Time), Items: len(d.Items), CreatedAt: moment(d.Created), ExpiresAt: moment(d.Expires),
-		EndedAt: moment(d.Ended), Tries: d.Tries, Attempts: []WebhookAttempt{}, Request: text(d.Request),
+		EndedAt: moment(d.Ended), Tries: d.Tried(), Attempts: []WebhookAttempt{}, Request: text(d.Request),
 	}
 	if !d.State.Over() {
 		w.NextTry = moment(d.Due)

@@ -212,9 +212,14 @@ func (e Endpoint) checkFilters(all *Problems) {
 	}
 	between("milestones.percent", m.Percent, 1, 100)
 	between("milestones.minutes_left", m.MinutesLeft, 1, 10_000)
-	between("milestones.every_layers", []int{m.EveryLayers}, 0, 100_000)
-	between("milestones.minimum_minutes", []int{m.MinimumMinutes}, 0, 100_000)
-	between("minimum_minutes", []int{e.MinimumMinutes}, 0, 100_000)
+	for _, f := range []struct {
+		name  string
+		value int
+	}{{"milestones.every_layers", m.EveryLayers}, {"milestones.minimum_minutes", m.MinimumMinutes}, {"minimum_minutes", e.MinimumMinutes}} {
+		if f.value < 0 || f.value > 100_000 {
+			all.add(f.name, "must be a number from 0 to 100000")
+		}
+	}
 	oneOf(all, "milestones.jumps", m.Jumps, "all", "highest")
 	oneOf(all, "target", e.Target, urlTarget, busTarget)
 	oneOf(all, "ordered", e.Ordered, "lenient", "strict")
@@ -230,10 +235,23 @@ func tooLong(all *Problems, field string, entries int) bool {
 	return false
 }
 
-func oneOf(all *Problems, field, value string, words ...string) {
-	if !slices.Contains(words, value) {
-		all.add(field, "must be one of %s", strings.Join(words, ", "))
+// oneOf takes a value that is one of some words, and none of them if "" is among them.
+func oneOf(all *Problems, field, value string, words ...string) bool {
+	if slices.Contains(words, value) {
+		return true
 	}
+	all.add(field, "must be one of %s", strings.Join(slices.DeleteFunc(words, func(w string) bool { return w == "" }), ", "))
+	return false
+}
+
+// timeOfDay takes a time of day that is needed for something.
+func timeOfDay(all *Problems, field, value, use string) {
+	if value == "" {
+		all.add(field, "is needed for %s, a time such as 22:30", use)
+		return
+	}
+	_, err := clockTime(value)
+	all.take(field, err)
 }
 
 func (e Endpoint) checkHours(all *Problems) {
@@ -242,27 +260,26 @@ func (e Endpoint) checkHours(all *Problems) {
 			all.add("time_zone", "must be a time zone such as Europe/Berlin")
 		}
 	}
-	oneOf(all, "quiet_hours.mode", e.Quiet.Mode, "", "hold", "drop")
-	oneOf(all, "digest.mode", e.Digest.Mode, "", "immediate", "digest", "both")
-	if e.Quiet.Mode != "" {
-		_, err1 := clockTime(e.Quiet.From)
-		_, err2 := clockTime(e.Quiet.To)
-		all.take("quiet_hours.from", err1)
-		all.take("quiet_hours.to", err2)
-		if err1 == nil && err2 == nil && e.Quiet.From == e.Quiet.To {
+	if oneOf(all, "quiet_hours.mode", e.Quiet.Mode, "", "hold", "drop") && e.Quiet.Mode != "" {
+		timeOfDay(all, "quiet_hours.from", e.Quiet.From, "quiet hours")
+		timeOfDay(all, "quiet_hours.to", e.Quiet.To, "quiet hours")
+		if e.Quiet.From == e.Quiet.To && e.Quiet.To != "" {
 			all.add("quiet_hours.to", "must not be the same as from")
 		}
 	}
-	if e.Digest.kept() {
-		_, err := clockTime(e.Digest.At)
-		all.take("digest.at", err)
+	if oneOf(all, "digest.mode", e.Digest.Mode, "", "immediate", "digest", "both") && e.Digest.kept() {
+		timeOfDay(all, "digest.at", e.Digest.At, "a digest")
 	}
 }
 
 func (e Endpoint) checkFormat(all *Problems, own *time.Location) {
 	f, ok := formatOf(e.Format)
 	if !ok {
-		all.add("format", "there is no format %.64q", e.Format)
+		var names []string
+		for _, f := range Formats() {
+			names = append(names, f.Name)
+		}
+		all.add("format", "there is no format %.64q; there are %s", e.Format, strings.Join(names, ", "))
 		return
 	}
 	if len(e.Variables) > maxVariables {

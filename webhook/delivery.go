@@ -90,6 +90,9 @@ type Delivery struct {
 	Reason string `json:"reason,omitempty"`
 }
 
+// Tried is how often it was tried in all, as far as attempts are kept.
+func (d Delivery) Tried() int { return max(d.Tries, len(d.Attempts)) }
+
 // Within tells whether a delivery tells of nothing but some printers; a test
 // tells of none.
 func (d Delivery) Within(printers []int) bool {
